@@ -1,0 +1,70 @@
+// catalog.cpp - see catalog.h.
+#include "daemon/collection/catalog.h"
+
+#include <mutex>
+
+namespace vectord {
+
+Result<std::shared_ptr<Collection>> Catalog::Find(const std::string& database,
+                                                  const std::string& schema,
+                                                  const std::string& name) const {
+  std::shared_lock lock(mu_);
+  const auto it = collections_.find({database, name});
+  std::string detail;
+  if (it != collections_.end()) {
+    const std::string held_schema = it->second->definition()->schema;
+    if (held_schema == schema) return it->second;
+    detail = "The collection of that name is of schema \"" + held_schema + "\".";
+  } else if (const auto source = sources_.find(database); source == sources_.end()) {
+    detail = "This vectord does not follow database \"" + database + "\".";
+  } else if (!source->second.ok()) {
+    detail = "The definitions of database \"" + database +
+             "\" could not be read: " + source->second.ToString() + ".";
+  }
+  return Status(ErrorCode::COLLECTION_MISSING,
+                "collection \"" + name + "\" of schema \"" + schema + "\" does not exist", detail);
+}
+
+std::shared_ptr<Collection> Catalog::FindByName(const std::string& database,
+                                                const std::string& name) const {
+  std::shared_lock lock(mu_);
+  const auto it = collections_.find({database, name});
+  return it == collections_.end() ? nullptr : it->second;
+}
+
+std::vector<std::shared_ptr<Collection>> Catalog::All() const {
+  std::shared_lock lock(mu_);
+  std::vector<std::shared_ptr<Collection>> all;
+  for (const auto& entry : collections_) all.push_back(entry.second);
+  return all;
+}
+
+std::vector<std::shared_ptr<Collection>> Catalog::OfDatabase(const std::string& database) const {
+  std::shared_lock lock(mu_);
+  std::vector<std::shared_ptr<Collection>> found;
+  for (const auto& [key, collection] : collections_)
+    if (key.first == database) found.push_back(collection);
+  return found;
+}
+
+void Catalog::Add(std::shared_ptr<Collection> collection) {
+  std::unique_lock lock(mu_);
+  collections_[{collection->database(), collection->name()}] = std::move(collection);
+}
+
+void Catalog::Remove(const std::string& database, const std::string& name) {
+  std::shared_ptr<Collection> removed;  // freed after the lock, it may be large
+  std::unique_lock lock(mu_);
+  const auto it = collections_.find({database, name});
+  if (it == collections_.end()) return;
+  removed = std::move(it->second);
+  collections_.erase(it);
+  lock.unlock();
+}
+
+void Catalog::SetSourceStatus(const std::string& database, const Status& status) {
+  std::unique_lock lock(mu_);
+  sources_[database] = status;
+}
+
+}  // namespace vectord

@@ -1,0 +1,45 @@
+// catalog.h - the collections that this daemon holds, by database and name.
+//
+// Threads: any. Lookups share a lock and return owners, so a collection that is dropped meanwhile
+// stays valid for who found it. source/ adds and removes; service/ looks up.
+#ifndef VECTORD_COLLECTION_CATALOG_H
+#define VECTORD_COLLECTION_CATALOG_H
+
+#include <map>
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/base/status.h"
+#include "daemon/collection/collection.h"
+
+namespace vectord {
+
+class Catalog {
+ public:
+  // COLLECTION_MISSING, with what is known of near misses (other schema, source unreachable).
+  Result<std::shared_ptr<Collection>> Find(const std::string& database, const std::string& schema,
+                                           const std::string& name) const;
+  std::shared_ptr<Collection> FindByName(const std::string& database,
+                                         const std::string& name) const;  // null if absent
+  std::vector<std::shared_ptr<Collection>> All() const;
+  std::vector<std::shared_ptr<Collection>> OfDatabase(const std::string& database) const;
+
+  void Add(std::shared_ptr<Collection> collection);
+  void Remove(const std::string& database, const std::string& name);
+
+  // What source/ last knew of a database, for the detail of COLLECTION_MISSING: OK, or why its
+  // definitions cannot be read. A database that was never named here is not followed at all.
+  void SetSourceStatus(const std::string& database, const Status& status);
+
+ private:
+  mutable std::shared_mutex mu_;
+  std::map<std::pair<std::string, std::string>, std::shared_ptr<Collection>> collections_;
+  std::map<std::string, Status> sources_;
+};
+
+}  // namespace vectord
+
+#endif

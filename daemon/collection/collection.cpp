@@ -1,0 +1,202 @@
+// collection.cpp - see collection.h.
+#include "daemon/collection/collection.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace vectord {
+namespace {
+
+size_t LimitOf(const Definition& definition) {
+  return definition.memory_limit == 0 ? std::numeric_limits<size_t>::max()
+                                      : static_cast<size_t>(definition.memory_limit);
+}
+
+const char* MetricName(vfdw_metric metric) {
+  switch (metric) {
+#define VFDW_METRIC_CASE_(value, name, op) \
+  case value:                              \
+    return name;
+    VFDW_METRICS(VFDW_METRIC_CASE_)
+#undef VFDW_METRIC_CASE_
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+const char* StateName(CollectionState state) {
+  switch (state) {
+    case CollectionState::kCopying:
+      return "copying";
+    case CollectionState::kCatchingUp:
+      return "catching_up";
+    case CollectionState::kBuilding:
+      return "building";
+    case CollectionState::kReady:
+      return "ready";
+    case CollectionState::kUnloaded:
+      return "unloaded";
+    case CollectionState::kError:
+      return "error";
+  }
+  return "unknown";
+}
+
+Collection::Collection(Definition definition, MemoryBudget* budget)
+    : database_(definition.database),
+      name_(definition.name),
+      budget_(std::make_shared<MemoryBudget>(LimitOf(definition), "collection " + definition.name,
+                                             budget)),
+      definition_(std::make_shared<const Definition>(std::move(definition))) {}
+
+std::shared_ptr<const Definition> Collection::definition() const {
+  MutexLock lock(mu_);
+  return definition_;
+}
+
+void Collection::SetDefinition(Definition definition) {
+  budget_->SetLimit(LimitOf(definition));
+  auto owned = std::make_shared<const Definition>(std::move(definition));
+  MutexLock lock(mu_);
+  definition_ = std::move(owned);
+}
+
+std::shared_ptr<const SegmentSet> Collection::current() const {
+  MutexLock lock(mu_);
+  return current_;
+}
+
+std::shared_ptr<const SegmentSet> Collection::OfGeneration(uint64_t generation) const {
+  MutexLock lock(mu_);
+  if (current_ && current_->generation == generation) return current_;
+  for (const auto& weak : retired_) {
+    auto set = weak.lock();
+    if (set && set->generation == generation) return set;
+  }
+  return nullptr;
+}
+
+void Collection::Publish(std::shared_ptr<SegmentSet> set) {
+  std::shared_ptr<const SegmentSet> old;  // freed after the lock, it may be large
+  {
+    MutexLock lock(mu_);
+    old = std::move(current_);
+    current_ = std::move(set);
+    retired_.erase(std::remove_if(retired_.begin(), retired_.end(),
+                                  [](const auto& weak) { return weak.expired(); }),
+                   retired_.end());
+    if (old) retired_.push_back(old);
+    state_ = CollectionState::kReady;
+    phase_.clear();
+    last_error_.clear();
+    builds_++;
+    progress_.done = 0;
+    progress_.total = 0;
+  }
+}
+
+void Collection::Unload() {
+  std::shared_ptr<const SegmentSet> old;
+  MutexLock lock(mu_);
+  old = std::move(current_);
+  current_ = nullptr;
+  state_ = CollectionState::kUnloaded;
+  phase_.clear();
+  progress_.done = 0;
+  progress_.total = 0;
+}
+
+void Collection::SetState(CollectionState state, std::string phase, uint64_t total) {
+  MutexLock lock(mu_);
+  state_ = state;
+  phase_ = std::move(phase);
+  progress_.done = 0;
+  progress_.total = total;
+}
+
+void Collection::Fail(const Status& why) {
+  MutexLock lock(mu_);
+  state_ = CollectionState::kError;
+  phase_.clear();
+  last_error_ = why.ToString();
+}
+
+void Collection::SetLastError(std::string text) {
+  MutexLock lock(mu_);
+  last_error_ = std::move(text);
+}
+
+CollectionState Collection::state() const {
+  MutexLock lock(mu_);
+  return state_;
+}
+
+vfdw::CollectionStatus Collection::GetStatus() const {
+  vfdw::CollectionStatus status;
+  MutexLock lock(mu_);
+  status.schema = definition_->schema;
+  status.name = name_;
+  status.state = StateName(state_);
+  status.metric = MetricName(definition_->index.metric);
+  status.index = IndexKindName(definition_->index.kind);
+  status.phase = phase_;
+  status.last_error = last_error_;
+  status.definition_id = definition_->definition_id;
+  status.dimensions = definition_->dimensions;
+  status.memory_bytes = budget_->used();
+  status.phase_done = progress_.done;
+  status.phase_total = progress_.total;
+  status.builds = builds_;
+  status.serving = current_ != nullptr;
+  if (current_) {
+    for (const SegmentView& segment : current_->segments)
+      if (segment->has_vectors()) status.effort = segment->index().default_effort();
+    const uint32_t chosen =
+        definition_->index.kind == IndexKind::kIvf ? definition_->nprobe : definition_->ef_search;
+    if (chosen != 0) status.effort = chosen;
+    status.rows = current_->rows;
+    status.deleted_rows = current_->deleted_rows;
+    status.null_vectors = current_->rows - current_->vector_rows;
+    status.rejected_rows = current_->rejected_rows;
+    if (current_->dimensions != 0) status.dimensions = current_->dimensions;
+    status.segments = static_cast<uint32_t>(current_->segments.size());
+    status.applied_lsn = current_->as_of;
+  }
+  return status;
+}
+
+vfdw::CollectionInfo Collection::GetInfo() const {
+  vfdw::CollectionInfo info;
+  MutexLock lock(mu_);
+  info.schema = definition_->schema;
+  info.name = name_;
+  info.source_table = definition_->table;
+  info.metric = static_cast<uint8_t>(definition_->index.metric);
+  info.index = IndexKindName(definition_->index.kind);
+  info.dimensions = current_ ? current_->dimensions : definition_->dimensions;
+  info.rows = current_ ? current_->rows : 0;
+  info.state = StateName(state_);
+  for (const ColumnDefinition& column : definition_->columns)
+    info.columns.push_back({column.name, column.type_oid, column.type_name, column.type_modifier,
+                            static_cast<uint8_t>(column.role),
+                            static_cast<uint8_t>(column.encoding), column.not_null});
+  return info;
+}
+
+Status Collection::NotServing() const {
+  MutexLock lock(mu_);
+  const std::string what = "collection \"" + name_ + "\" ";
+  if (state_ == CollectionState::kUnloaded || !definition_->loaded)
+    return Status(ErrorCode::UNLOADED, what + "is unloaded");
+  if (state_ == CollectionState::kError)
+    return Status(ErrorCode::NOT_READY, what + "could not be built", last_error_,
+                  "See vector_fdw.stat_collections; vectord tries again by itself.");
+  std::string detail = "It is " + std::string(StateName(state_));
+  if (!phase_.empty()) detail += " (" + phase_ + ")";
+  if (const uint64_t total = progress_.total; total > 0)
+    detail += ": " + std::to_string(progress_.done) + " of " + std::to_string(total) + " done";
+  return Status(ErrorCode::NOT_READY, what + "is not ready yet", detail + ".");
+}
+
+}  // namespace vectord

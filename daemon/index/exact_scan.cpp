@@ -1,0 +1,112 @@
+// exact_scan.cpp - see exact_scan.h.
+#include "daemon/index/exact_scan.h"
+
+#include <algorithm>
+
+namespace vectord {
+namespace {
+
+constexpr size_t kBatch = BoundQuery::kMaxBatch;
+
+// Pushes what comes after the bound of a continuation.
+void PushAfter(const Candidate& bound, const double* distances, const uint32_t* rows, size_t count,
+               TopK* best) {
+  for (size_t i = 0; i < count; i++)
+    if (ComesBefore(bound, {distances[i], rows[i]})) best->Push(distances[i], rows[i]);
+}
+
+void ScanAll(const BoundQuery& query, size_t begin, size_t end, const SearchParams& params,
+             TopK* best) {
+  double distances[kBatch];
+  for (size_t first = begin; first < end; first += kBatch) {
+    const size_t count = std::min(kBatch, end - first);
+    query.Batch(first, count, distances);
+    if (!params.after) {
+      for (size_t i = 0; i < count; i++) best->Push(distances[i], static_cast<uint32_t>(first + i));
+      continue;
+    }
+    uint32_t rows[kBatch];
+    for (size_t i = 0; i < count; i++) rows[i] = static_cast<uint32_t>(first + i);
+    PushAfter(*params.after, distances, rows, count, best);
+  }
+}
+
+// Returns how many distances it computed.
+size_t ScanAllowed(const BoundQuery& query, size_t begin, size_t end, const SearchParams& params,
+                   TopK* best) {
+  uint32_t rows[kBatch] = {};
+  double distances[kBatch];
+  size_t count = 0, computed = 0;
+  const auto flush = [&] {
+    query.Gather(rows, count, distances);
+    computed += count;
+    if (params.after) {
+      PushAfter(*params.after, distances, rows, count, best);
+    } else {
+      for (size_t i = 0; i < count; i++) best->Push(distances[i], rows[i]);
+    }
+    count = 0;
+  };
+  for (size_t word = begin / 64; word * 64 < end; word++) {
+    uint64_t bits = params.allowed_rows[word];
+    if (word == begin / 64) bits &= ~uint64_t{0} << (begin % 64);
+    if (end - word * 64 < 64) bits &= (uint64_t{1} << (end - word * 64)) - 1;
+    for (; bits != 0; bits &= bits - 1) {
+      rows[count++] = static_cast<uint32_t>(word * 64 + __builtin_ctzll(bits));
+      if (count == kBatch) flush();
+    }
+  }
+  if (count > 0) flush();
+  return computed;
+}
+
+}  // namespace
+
+size_t CountAllowed(const uint64_t* allowed_rows, size_t rows) {
+  if (allowed_rows == nullptr) return rows;
+  size_t count = 0;
+  for (size_t word = 0; word < rows / 64; word++) count += __builtin_popcountll(allowed_rows[word]);
+  if (rows % 64 != 0)
+    count += __builtin_popcountll(allowed_rows[rows / 64] & ((uint64_t{1} << (rows % 64)) - 1));
+  return count;
+}
+
+Status CanceledStatus() { return Status(ErrorCode::CANCELED, "the search was canceled"); }
+
+bool ScanRows(const BoundQuery& query, size_t begin, size_t end, const SearchParams& params,
+              size_t row_bytes, TopK* best, SearchStats* stats) {
+  // About 100 microseconds of memory traffic between two looks at the flag.
+  constexpr size_t kBytesBetweenLooks = 1 << 20;
+  const size_t step = std::max(kBatch, kBytesBetweenLooks / row_bytes / kBatch * kBatch);
+  for (size_t first = begin; first < end; first += step) {
+    if (params.cancelled != nullptr && params.cancelled->load(std::memory_order_relaxed))
+      return false;
+    const size_t last = std::min(end, first + step);
+    if (params.allowed_rows == nullptr) {
+      ScanAll(query, first, last, params, best);
+      stats->distances_computed += last - first;
+    } else {
+      stats->distances_computed += ScanAllowed(query, first, last, params, best);
+    }
+  }
+  return true;
+}
+
+Status ExactScan(const VectorStore& store, vfdw_metric metric, const float* query,
+                 const SearchParams& params, std::vector<Candidate>* out, SearchStats* stats) {
+  out->clear();
+  stats->strategy = "exact";
+  stats->effort = 0;
+  const size_t rows = store.size();
+  if (params.k == 0 || rows == 0) return {};
+  TopK best(std::min(params.k, rows), params.cancelled);
+  const BoundQuery bound(store, metric, query);
+  const size_t row_bytes = store.stride() * sizeof(float);
+  if (!ScanRows(bound, 0, rows, params, row_bytes, &best, stats) || !best.Take(out)) {
+    out->clear();
+    return CanceledStatus();
+  }
+  return {};
+}
+
+}  // namespace vectord

@@ -1,0 +1,31 @@
+// hnsw_builder.h - has FAISS link an HNSW graph over a VectorStore, and seals it for searching.
+//
+// Threads: BuildHnswGraph starts the threads it was allowed, and returns when they are done.
+#ifndef VECTOR_FDW_DAEMON_INDEX_HNSW_BUILDER_H
+#define VECTOR_FDW_DAEMON_INDEX_HNSW_BUILDER_H
+
+#include <cstddef>
+#include <cstdint>
+
+#include "daemon/index/build_control.h"
+#include "daemon/index/hnsw_graph.h"
+#include "daemon/index/index_spec.h"
+
+namespace vectord {
+
+struct HnswBuild {
+  HnswGraph graph;
+  uint32_t default_effort;  // the spec's, or what the rows were measured to need
+};
+
+// May throw what FAISS and the allocator throw; BuildIndex() catches it.
+Result<HnswBuild> BuildHnswGraph(const IndexSpec& spec, const VectorStore& store,
+                                 const BuildControl& control);
+
+// Memory of the graph, and what building it needs on top for a while.
+size_t EstimateHnswGraphBytes(const IndexSpec& spec, size_t rows);
+size_t EstimateHnswBuildBytes(const IndexSpec& spec, size_t rows, int threads);
+
+}  // namespace vectord
+
+#endif

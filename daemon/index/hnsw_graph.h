@@ -1,0 +1,54 @@
+// hnsw_graph.h - the links of an HNSW graph, laid out for searching and never changed.
+//
+// The builder (hnsw_builder.cpp) has FAISS make the graph, then seals it into this: the links of
+// the bottom level in one matrix with a fixed stride, so that a hop costs one cache miss less
+// than through FAISS's table of offsets, and needs nothing of FAISS.
+//
+// An upper level holds few rows. It numbers them by itself ("seats"): links are seats of the same
+// level, below[] leads to the level underneath, row[] to the store.
+//
+// Rows without a direction under cosine are in no level; their links are empty.
+#ifndef VECTOR_FDW_DAEMON_INDEX_HNSW_GRAPH_H
+#define VECTOR_FDW_DAEMON_INDEX_HNSW_GRAPH_H
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "daemon/index/page_buffer.h"
+
+namespace vectord {
+
+// Ends a list of links that is not full.
+constexpr uint32_t kNoLink = 0xffffffff;
+
+struct HnswGraph {
+  struct UpperLevel {
+    std::vector<uint32_t> row;    // seat -> row of the store
+    std::vector<uint32_t> below;  // seat -> seat one level down; on level 1 the row itself
+    std::vector<uint32_t> links;  // degree entries for each seat
+  };
+
+  uint32_t bottom_degree = 0;  // 2m
+  uint32_t upper_degree = 0;   // m
+  size_t linked_rows = 0;      // rows that are part of the graph
+  // Where a search begins: a seat of the top level, or a row when there is only the bottom.
+  uint32_t entry = kNoLink;
+  PageBuffer bottom;              // bottom_degree uint32 for each row
+  std::vector<UpperLevel> upper;  // [0] is level 1
+
+  const uint32_t* BottomLinks(uint32_t row) const {
+    return bottom.as<uint32_t>() + static_cast<size_t>(row) * bottom_degree;
+  }
+  size_t memory_bytes() const {
+    size_t bytes = bottom.bytes();
+    for (const UpperLevel& level : upper)
+      bytes += sizeof(level) + sizeof(uint32_t) * (level.row.capacity() + level.below.capacity() +
+                                                   level.links.capacity());
+    return bytes;
+  }
+};
+
+}  // namespace vectord
+
+#endif

@@ -1,0 +1,41 @@
+// hnsw_index.h - an HNSW graph over a VectorStore, see hnsw_graph.h and hnsw_walk.h.
+#ifndef VECTOR_FDW_DAEMON_INDEX_HNSW_INDEX_H
+#define VECTOR_FDW_DAEMON_INDEX_HNSW_INDEX_H
+
+#include <memory>
+#include <utility>
+
+#include "daemon/index/hnsw_graph.h"
+#include "daemon/index/hnsw_walk.h"
+#include "daemon/index/index.h"
+#include "daemon/index/scratch_pool.h"
+
+namespace vectord {
+
+class HnswIndex final : public Index {
+ public:
+  // default_effort: at least 1.
+  HnswIndex(std::shared_ptr<const VectorStore> store, vfdw_metric metric, HnswGraph graph,
+            uint32_t default_effort);
+
+  IndexKind kind() const override { return IndexKind::kHnsw; }
+  size_t memory_bytes() const override;
+  uint32_t default_effort() const override { return default_effort_; }
+  const HnswGraph& graph() const { return graph_; }
+
+  // A search with this effort costs as much as an exact scan of so many rows.
+  static double CostInRows(const HnswGraph& graph, size_t effort);
+
+ private:
+  Plan PlanSearch(const SearchParams& params, size_t rows_allowed) const override;
+  Status SearchApproximately(const float* query, const SearchParams& params, uint32_t effort,
+                             std::vector<Candidate>* out, SearchStats* stats) const override;
+
+  const HnswGraph graph_;
+  const uint32_t default_effort_;
+  mutable ScratchPool<WalkScratch> scratch_;
+};
+
+}  // namespace vectord
+
+#endif

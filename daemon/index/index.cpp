@@ -1,0 +1,52 @@
+// index.cpp - the promises that every kind of index keeps alike, see index.h.
+#include "daemon/index/index.h"
+
+#include <algorithm>
+#include <new>
+#include <string>
+
+#include "daemon/index/exact_scan.h"
+
+namespace vectord {
+
+const char* IndexKindName(IndexKind kind) {
+  switch (kind) {
+    case IndexKind::kFlat:
+      return "flat";
+    case IndexKind::kHnsw:
+      return "hnsw";
+    case IndexKind::kIvf:
+      return "ivf";
+  }
+  return "unknown";
+}
+
+Status Index::Search(const float* query, const SearchParams& params, std::vector<Candidate>* out,
+                     SearchStats* stats) const {
+  try {
+    return SearchOrThrow(query, params, out, stats);
+  } catch (const std::bad_alloc&) {
+    out->clear();
+    return Status(ErrorCode::OUT_OF_MEMORY, "not enough memory for a search",
+                  "The system refused memory for " + std::to_string(params.k) + " results.");
+  }
+}
+
+Status Index::SearchOrThrow(const float* query, const SearchParams& params,
+                            std::vector<Candidate>* out, SearchStats* stats) const {
+  *stats = SearchStats();
+  const auto scan = [&] { return ExactScan(*store_, metric_, query, params, out, stats); };
+  if (params.exact || params.after || params.k == 0) return scan();
+  // All distances alike: the order is that of the rows, which no structure knows.
+  if (BoundQuery(*store_, metric_, query).AllDistancesAreNan()) return scan();
+
+  const size_t allowed = CountAllowed(params.allowed_rows, store_->size());
+  const Plan plan = PlanSearch(params, allowed);
+  if (plan.cost_in_rows >= static_cast<double>(allowed)) return scan();
+
+  VFDW_RETURN_IF_ERROR(SearchApproximately(query, params, plan.effort, out, stats));
+  if (out->size() >= std::min(params.k, allowed)) return {};
+  return scan();
+}
+
+}  // namespace vectord

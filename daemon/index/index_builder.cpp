@@ -1,0 +1,117 @@
+// index_builder.cpp - see index_builder.h.
+#include "daemon/index/index_builder.h"
+
+#include <algorithm>
+#include <exception>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "daemon/index/calibration.h"
+#include "daemon/index/flat_index.h"
+#include "daemon/index/hnsw_builder.h"
+#include "daemon/index/hnsw_index.h"
+#include "daemon/index/ivf_builder.h"
+#include "daemon/index/ivf_index.h"
+
+namespace vectord {
+namespace {
+
+using IndexOrError = Result<std::unique_ptr<Index>>;
+using SharedStore = std::shared_ptr<VectorStore>;
+
+IndexOrError BuildHnsw(const IndexSpec& spec, const SharedStore& store,
+                       const BuildControl& control) {
+  VFDW_ASSIGN_OR_RETURN(HnswBuild build, BuildHnswGraph(spec, *store, control));
+  return std::unique_ptr<Index>(std::make_unique<HnswIndex>(
+      store, spec.metric, std::move(build.graph), build.default_effort));
+}
+
+// Lists scanned by default: enough for the target on rows of the table, else one list in ten.
+Result<uint32_t> ChooseProbes(const IndexSpec& spec, const SharedStore& store,
+                              const IvfLists& lists, const BuildControl& control) {
+  const uint32_t count = static_cast<uint32_t>(std::max<size_t>(1, lists.count()));
+  if (spec.nprobe != 0) return std::min(spec.nprobe, count);
+  const std::vector<uint32_t> held_out = ChooseHeldOut(store->size());
+  if (held_out.empty() || lists.count() == 0) return std::max(1u, count / 10);
+  const IvfIndex index(store, spec.metric, lists, /*default_effort=*/1);
+  const CalibrationTask task{
+      *store,
+      spec.metric,
+      held_out,
+      /*first_effort=*/1,
+      /*last_effort=*/count,
+      kDefaultTargetRecall,
+      [&index](const float* query, const SearchParams& params, std::vector<Candidate>* out) {
+        SearchStats stats;
+        return index.Search(query, params, out, &stats);
+      }};
+  VFDW_ASSIGN_OR_RETURN(const std::vector<EffortRecall> curve, MeasureRecall(task, control));
+  return ChooseEffort(task, curve);
+}
+
+IndexOrError BuildIvf(const IndexSpec& spec, const SharedStore& store, const BuildControl& control,
+                      std::vector<uint32_t>* permutation) {
+  VFDW_ASSIGN_OR_RETURN(IvfLists lists, BuildIvfLists(spec, store.get(), control, permutation));
+  VFDW_ASSIGN_OR_RETURN(const uint32_t probes, ChooseProbes(spec, store, lists, control));
+  return std::unique_ptr<Index>(
+      std::make_unique<IvfIndex>(store, spec.metric, std::move(lists), probes));
+}
+
+IndexOrError BuildOrThrow(const IndexSpec& spec, const SharedStore& store,
+                          const BuildControl& control, std::vector<uint32_t>* permutation) {
+  switch (spec.kind) {
+    case IndexKind::kFlat:
+      if (control.rows_done != nullptr) *control.rows_done = store->size();
+      return std::unique_ptr<Index>(std::make_unique<FlatIndex>(store, spec.metric));
+    case IndexKind::kHnsw:
+      return BuildHnsw(spec, store, control);
+    case IndexKind::kIvf:
+      return BuildIvf(spec, store, control, permutation);
+  }
+  return Status(ErrorCode::INVALID_PARAMETER, "unknown kind of index");
+}
+
+}  // namespace
+
+size_t EstimateIndexBytes(const IndexSpec& spec, size_t rows, size_t dimensions) {
+  switch (spec.kind) {
+    case IndexKind::kFlat:
+      return sizeof(FlatIndex);
+    case IndexKind::kHnsw:
+      return sizeof(HnswIndex) + EstimateHnswGraphBytes(spec, rows);
+    case IndexKind::kIvf:
+      return sizeof(IvfIndex) + EstimateIvfListsBytes(spec, rows, dimensions);
+  }
+  return 0;
+}
+
+size_t EstimateBuildBytes(const IndexSpec& spec, size_t rows, size_t dimensions, int threads) {
+  switch (spec.kind) {
+    case IndexKind::kFlat:
+      return 0;
+    case IndexKind::kHnsw:
+      return EstimateHnswBuildBytes(spec, rows, threads);
+    case IndexKind::kIvf:
+      return EstimateIvfBuildBytes(spec, rows, dimensions);
+  }
+  return 0;
+}
+
+IndexOrError BuildIndex(const IndexSpec& spec, const SharedStore& store,
+                        const BuildControl& control, std::vector<uint32_t>* permutation) {
+  permutation->clear();
+  VFDW_RETURN_IF_ERROR(ValidateIndexSpec(spec));
+  try {
+    return BuildOrThrow(spec, store, control, permutation);
+  } catch (const std::bad_alloc&) {
+    return Status(ErrorCode::OUT_OF_MEMORY, "not enough memory to build the index",
+                  "The system refused memory for an index of " + std::to_string(store->size()) +
+                      " rows of " + std::to_string(store->dimensions()) + " dimensions.");
+  } catch (const std::exception& error) {
+    return Status(ErrorCode::INTERNAL, "the index could not be built",
+                  std::string("FAISS says: ") + error.what());
+  }
+}
+
+}  // namespace vectord

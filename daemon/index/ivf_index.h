@@ -1,0 +1,52 @@
+// ivf_index.h - inverted lists: the rows of a list are a contiguous range of the VectorStore.
+//
+// The builder permutes the store so that list i is rows list_begin[i] .. list_begin[i + 1] - 1;
+// a search ranks the centroids, then scans the nearest lists as an exact scan would. Rows that no
+// centroid can be near to (zero vectors under cosine) lie behind the last list; only a search that
+// runs out of lists would need them, and it becomes an exact scan.
+//
+// When the lists that were asked for hold fewer than k rows, the next nearest are scanned too.
+#ifndef VECTOR_FDW_DAEMON_INDEX_IVF_INDEX_H
+#define VECTOR_FDW_DAEMON_INDEX_IVF_INDEX_H
+
+#include <memory>
+#include <vector>
+
+#include "daemon/index/index.h"
+#include "daemon/index/index_spec.h"
+
+namespace vectord {
+
+struct IvfLists {
+  std::shared_ptr<const VectorStore> centroids;  // unit length under cosine
+  std::vector<uint32_t> list_begin;              // one more than there are centroids
+
+  size_t count() const { return list_begin.empty() ? 0 : list_begin.size() - 1; }
+  size_t memory_bytes() const {
+    return (centroids ? centroids->memory_bytes() : 0) + list_begin.capacity() * sizeof(uint32_t);
+  }
+};
+
+class IvfIndex final : public Index {
+ public:
+  // default_effort: at least 1.
+  IvfIndex(std::shared_ptr<const VectorStore> store, vfdw_metric metric, IvfLists lists,
+           uint32_t default_effort);
+
+  IndexKind kind() const override { return IndexKind::kIvf; }
+  size_t memory_bytes() const override { return sizeof(*this) + lists_.memory_bytes(); }
+  uint32_t default_effort() const override { return default_effort_; }
+  const IvfLists& lists() const { return lists_; }
+
+ private:
+  Plan PlanSearch(const SearchParams& params, size_t rows_allowed) const override;
+  Status SearchApproximately(const float* query, const SearchParams& params, uint32_t effort,
+                             std::vector<Candidate>* out, SearchStats* stats) const override;
+
+  const IvfLists lists_;
+  const uint32_t default_effort_;
+};
+
+}  // namespace vectord
+
+#endif

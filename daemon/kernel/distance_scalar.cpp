@@ -1,0 +1,45 @@
+// distance_scalar.cpp - the kernels for any CPU: metric.h's own functions in a loop.
+//
+// The compiler vectorises the lanes with what the baseline has (SSE2, NEON). Compile with
+// -ffp-contract=off: on arm64 the baseline has FMA, and a fused sum would be another number.
+#include "daemon/kernel/distance.h"
+
+namespace vectord {
+namespace {
+
+using Sum = float (*)(const float*, const float*, size_t);
+
+// Wrappers, because an always-inline function has no address that is worth calling.
+float SumL2(const float* a, const float* b, size_t n) { return vfdw_sum_l2(a, b, n); }
+float SumIp(const float* a, const float* b, size_t n) { return vfdw_sum_ip(a, b, n); }
+float SumL1(const float* a, const float* b, size_t n) { return vfdw_sum_l1(a, b, n); }
+
+template <Sum kSum>
+void SumBatch(const float* query, const float* rows, size_t stride, size_t count, size_t dimensions,
+              float* out) {
+  for (size_t i = 0; i < count; i++) out[i] = kSum(query, rows + i * stride, dimensions);
+}
+
+template <Sum kSum>
+void SumGather(const float* query, const float* rows, size_t stride, const uint32_t* ids,
+               size_t count, size_t dimensions, float* out) {
+  for (size_t i = 0; i < count; i++) {
+    if (i + 1 < count)
+      PrefetchLines(rows + static_cast<size_t>(ids[i + 1]) * stride, dimensions * sizeof(float));
+    out[i] = kSum(query, rows + static_cast<size_t>(ids[i]) * stride, dimensions);
+  }
+}
+
+template <Sum kSum>
+constexpr SumKernels KernelsFor() {
+  return {kSum, &SumBatch<kSum>, &SumGather<kSum>};
+}
+
+constexpr DistanceKernels kTable = {Isa::kScalar, KernelsFor<&SumL2>(), KernelsFor<&SumIp>(),
+                                    KernelsFor<&SumL1>()};
+
+}  // namespace
+
+const DistanceKernels* kernel_tables::Scalar() { return &kTable; }
+
+}  // namespace vectord

@@ -1,0 +1,193 @@
+// search_handler.cpp - a search: from the request to its first batch of rows.
+//
+// Order of the checks: message, collection, set, columns, query. Nothing is allocated by numbers of
+// the request before they are checked.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <thread>
+#include <utility>
+
+#include "daemon/service/batch.h"
+#include "daemon/service/handlers.h"
+#include "shared/codec.h"
+#include "shared/limits.h"
+
+namespace vectord {
+namespace {
+
+using vfdw::Consistency;
+using vfdw::SearchRequest;
+
+// A request made ready to run.
+struct Search {
+  std::shared_ptr<Collection> collection;
+  std::shared_ptr<const SegmentSet> set;
+  Query query;
+  std::vector<OutputColumn> columns;
+  bool must_wait = false;  // for changes up to min_lsn
+};
+
+Status InvalidParameter(const char* name, const std::string& value, const std::string& allowed) {
+  return Status(ErrorCode::INVALID_PARAMETER, std::string("invalid ") + name + " in a search",
+                "It is " + value + "; allowed is " + allowed + ".");
+}
+
+Status CheckNumbers(const SearchRequest& request, bool ordered) {
+  if (ordered && (request.metric < VFDW_METRIC_L2 || request.metric > VFDW_METRIC_L1))
+    return InvalidParameter("metric", std::to_string(request.metric), "1 to 4");
+  if (request.ef_search > VFDW_MAX_EF_SEARCH)
+    return InvalidParameter("ef_search", std::to_string(request.ef_search),
+                            "1 to " + std::to_string(VFDW_MAX_EF_SEARCH));
+  if (request.nprobe > VFDW_MAX_NPROBE)
+    return InvalidParameter("nprobe", std::to_string(request.nprobe),
+                            "1 to " + std::to_string(VFDW_MAX_NPROBE));
+  if (!(request.target_recall >= 0 && request.target_recall <= 1))
+    return InvalidParameter("target_recall", std::to_string(request.target_recall), "0 to 1");
+  if (request.columns.size() > VFDW_MAX_COLUMNS)
+    return InvalidParameter("number of columns", std::to_string(request.columns.size()),
+                            "at most " + std::to_string(VFDW_MAX_COLUMNS));
+  if (request.consistency > static_cast<uint8_t>(Consistency::kSnapshot))
+    return InvalidParameter("consistency", std::to_string(request.consistency), "1 to 3");
+  if (request.consistency == static_cast<uint8_t>(Consistency::kSnapshot))
+    return Status(ErrorCode::UNKNOWN_OPERATION, "consistency \"snapshot\" is not supported yet",
+                  "This version of vectord offers \"eventual\" and \"session\".",
+                  "Set vector_fdw.consistency to \"session\".");
+  return Status::Ok();
+}
+
+Result<std::vector<float>> ReadVector(std::string_view raw) {
+  if (raw.size() % sizeof(float) != 0)
+    return Status(ErrorCode::MALFORMED_MESSAGE, "malformed query vector",
+                  "Its " + std::to_string(raw.size()) + " bytes are not a number of float32.");
+  const size_t dimensions = raw.size() / sizeof(float);
+  if (dimensions > VFDW_MAX_DIMENSIONS)
+    return Status(ErrorCode::INVALID_VECTOR, "query vector has too many dimensions",
+                  "It has " + std::to_string(dimensions) + " dimensions; at most " +
+                      std::to_string(VFDW_MAX_DIMENSIONS) + " are possible.");
+  std::vector<float> vector(dimensions);
+  if (dimensions > 0) memcpy(vector.data(), raw.data(), raw.size());
+  return vector;
+}
+
+// Whether the column that the caller orders by is the collection's vector.
+Status CheckVectorColumn(const Definition& definition, const std::string& name) {
+  if (name.empty() || name == definition.vector_column) return Status::Ok();
+  VFDW_ASSIGN_OR_RETURN([[maybe_unused]] auto column, ChooseColumns(definition, {name}));
+  return Status(
+      ErrorCode::WRONG_TYPE,
+      "column \"" + name + "\" is not the vector of collection \"" + definition.name + "\"",
+      "The collection is searched by its column \"" + definition.vector_column + "\".");
+}
+
+// The set to answer from: the one that the resume point belongs to, else the current one.
+Result<std::shared_ptr<const SegmentSet>> ChooseSet(const Collection& collection,
+                                                    const SearchRequest& request) {
+  if (request.resume.generation != 0) {
+    auto set = collection.OfGeneration(request.resume.generation);
+    if (set == nullptr)
+      return Status(ErrorCode::SNAPSHOT_TOO_OLD, "the content that this search began with is gone",
+                    "Collection \"" + collection.name() + "\" was rebuilt in between.");
+    return set;
+  }
+  auto set = collection.current();
+  if (set == nullptr) return collection.NotServing();
+  return set;
+}
+
+Result<Search> Prepare(Service& service, const RequestContext& context,
+                       const SearchRequest& request) {
+  VFDW_RETURN_IF_ERROR(CheckNumbers(request, !context.raw.empty()));
+  Search search;
+  VFDW_ASSIGN_OR_RETURN(search.query.vector, ReadVector(context.raw));
+  VFDW_ASSIGN_OR_RETURN(search.collection,
+                        service.catalog->Find(request.collection.database,
+                                              request.collection.schema, request.collection.name));
+  VFDW_ASSIGN_OR_RETURN(search.set, ChooseSet(*search.collection, request));
+  const Definition& built_by = *search.set->definition;
+  VFDW_RETURN_IF_ERROR(CheckVectorColumn(built_by, request.vector_column));
+  VFDW_ASSIGN_OR_RETURN(search.columns, ChooseColumns(built_by, request.columns));
+
+  Query& query = search.query;
+  query.metric = static_cast<vfdw_metric>(request.metric);
+  query.k = request.k;
+  query.exact = request.exact;
+  // An effort may have been altered since the set was built: that needs no rebuild.
+  const auto definition = search.collection->definition();
+  query.ef_search = request.ef_search != 0 ? request.ef_search : definition->ef_search;
+  query.nprobe = request.nprobe != 0 ? request.nprobe : definition->nprobe;
+  if (request.resume.generation != 0)
+    query.after = StreamPosition{request.resume.distance, request.resume.distance_is_null,
+                                 request.resume.row};
+  if (query.vector.empty()) {
+    query.sample_rows = request.sample_rows;
+    query.sample_seed = request.sample_seed;
+  }
+  VFDW_RETURN_IF_ERROR(CheckQuery(*search.set, query));
+  // as_of 0: the collection does not follow its table, so no wait could help.
+  search.must_wait = request.consistency != static_cast<uint8_t>(Consistency::kEventual) &&
+                     request.resume.generation == 0 && search.set->as_of != 0 &&
+                     search.set->as_of < request.min_lsn;
+  return search;
+}
+
+// Whether a search will compute so much that it needs a slot. Elements that an index search
+// looks at are estimated: a graph computes some tens of distances per row it keeps in view.
+bool IsLongSearch(const Search& search) {
+  const SegmentSet& set = *search.set;
+  const Query& query = search.query;
+  if (query.vector.empty()) return false;  // answered in batches, no distances
+  const uint64_t all = set.vector_rows * set.dimensions;
+  const IndexSpec& index = set.definition->index;
+  const bool scans = query.exact || query.after.has_value() || query.k == 0 ||
+                     index.kind == IndexKind::kFlat || query.metric != index.metric;
+  if (scans) return all >= kLongSearchElements;
+  constexpr uint64_t kDistancesPerKeptRow = 40;
+  const uint64_t kept = std::max<uint64_t>({query.k, query.ef_search, query.nprobe});
+  const uint64_t most = std::min<uint64_t>(kept, set.vector_rows) * kDistancesPerKeptRow;
+  return std::min(all, most * set.dimensions) >= kLongSearchElements;
+}
+
+// Waits until the collection has applied min_lsn, or the request is stopped (its deadline stops
+// it too). Polls: the applier of a collection does not know who waits for it.
+Status WaitUntilApplied(const RequestContext& context, uint64_t min_lsn, Search* search) {
+  while (search->set->as_of < min_lsn) {
+    if (context.cancelled) return context.StopStatus();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    search->set = search->collection->current();
+    if (search->set == nullptr) return search->collection->NotServing();
+  }
+  return Status::Ok();
+}
+
+}  // namespace
+
+Reply HandleSearch(Service& service, RequestContext& context) {
+  SearchRequest request;
+  if (Status status = vfdw::Decode(context.body, &request); !status.ok())
+    return Reply::Error(std::move(status));
+  Result<Search> prepared = Prepare(service, context, request);
+  if (!prepared.ok()) return Reply::Error(prepared.status());
+  Search search = std::move(prepared).value();
+  if (!context.has_long_slot && (search.must_wait || IsLongSearch(search)))
+    return Reply::NeedsLongSlot();
+  if (search.must_wait) {
+    if (Status status = WaitUntilApplied(context, request.min_lsn, &search); !status.ok())
+      return Reply::Error(std::move(status));
+    prepared = Prepare(service, context, request);  // the set may be another one now
+    if (!prepared.ok()) return Reply::Error(prepared.status());
+    search = std::move(prepared).value();
+  }
+
+  const int64_t waited_ns = service.clock->SteadyNs() - context.received_ns;
+  auto cursor = std::make_unique<Cursor>(std::move(search.set), std::move(search.query),
+                                         std::move(search.columns));
+  Result<Batch> batch = NextBatch(service, context, request.batch_rows, cursor.get());
+  if (!batch.ok()) return Reply::Error(batch.status());
+  batch->reply.waited_us = static_cast<uint64_t>(std::max<int64_t>(waited_ns, 0)) / 1000;
+  if (batch->more_to_fetch) batch->reply.cursor = service.cursors.Keep(context, std::move(cursor));
+  return Reply::Message(vfdw::Encode(batch->reply), std::move(batch->raw));
+}
+
+}  // namespace vectord

@@ -1,0 +1,86 @@
+// build_job.h - one collection being built by one definition: copy, index, publish.
+//
+//                    .------------- a try failed: the queue runs it again -------------.
+//                    v                                                                 |
+//   waiting --Run()--> copying --all rows came--> building --index done--> ready    (retry)
+//      |                  |                          |
+//      '------------------'------Cancel()------------'--> cancelled
+//
+// The job moves the collection's state along (SetState, Publish, Fail); the follower decides when
+// there is a job. "catching_up", between copying and building, belongs to the reader of the change
+// stream: it goes where Run() calls Copy() and then Build().
+//
+// After Cancel() has returned the job does not touch its collection any more, so whoever cancels
+// may unload it, or let another job build it.
+//
+// Nothing of a job survives a crash: after a restart the follower makes a new one.
+//
+// Threads: Run() by one at a time; the others by any.
+#ifndef VECTORD_SOURCE_BUILD_JOB_H
+#define VECTORD_SOURCE_BUILD_JOB_H
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "daemon/base/mutex.h"
+#include "daemon/base/status.h"
+#include "daemon/collection/collection.h"
+#include "daemon/source/backoff.h"
+#include "daemon/source/initial_copy.h"
+#include "daemon/source/segment_assembler.h"
+#include "daemon/source/stop_signal.h"
+
+namespace vectord {
+
+class BuildJob {
+ public:
+  // index_threads: for building the index.
+  BuildJob(std::shared_ptr<Collection> collection, CopySource source, int index_threads);
+
+  enum class Outcome {
+    kFinished,   // published, or cancelled: nothing is left to do
+    kPostponed,  // the table is large and may_be_large said no
+    kRetry       // run it again after retry_delay()
+  };
+  // may_be_large is asked once, when is_large() has become true.
+  Outcome Run(const std::function<bool()>& may_be_large);
+
+  void Cancel();
+  bool cancelled() const { return stop_.requested(); }
+
+  // REQUIRES, for both: Run() returned that outcome.
+  std::chrono::milliseconds retry_delay() const { return retry_delay_; }
+  bool is_large() const { return is_large_; }
+
+  const std::shared_ptr<Collection>& collection() const { return collection_; }
+  // Makes the collection's last_error what the last try has to say: a failure, the rejected rows,
+  // or nothing. Not when the collection has failed: then it says so already.
+  void ShowNote();
+
+ private:
+  Status RunOnce(const std::function<bool()>& may_be_large, bool* postponed);
+  Status Copy(InitialCopy* copy, SegmentAssembler* assembler);
+  Status Build(SegmentAssembler* assembler);
+  void Settle(const Status& failure);
+  std::string Note() const;
+  // Calls change(collection) unless the job was cancelled, and keeps Cancel() out meanwhile. With a
+  // note, that becomes note_ too.
+  template <typename Change>
+  bool Touch(const std::string* note, const Change& change);
+
+  const std::shared_ptr<Collection> collection_;
+  const CopySource source_;
+  const int index_threads_;
+  StopSignal stop_;
+  std::atomic<bool> is_large_{false};
+  Backoff backoff_;
+  std::chrono::milliseconds retry_delay_{0};
+  mutable Mutex mu_;                  // before Collection's
+  std::string note_ GUARDED_BY(mu_);  // what ShowNote() shows
+};
+
+}  // namespace vectord
+
+#endif

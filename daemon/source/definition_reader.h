@@ -1,0 +1,57 @@
+// definition_reader.h - reading vector_fdw.collection, with the columns of the source tables.
+//
+// One query returns everything about all collections of a database, read from catalogs only: it
+// takes no lock on any source table, so it never waits for one. What it returns is turned into
+// definitions by DecodeDefinitions(), which needs no server.
+//
+// A definition that cannot be followed (table or column gone, type of no use) is returned with its
+// problem, so that the user sees it in the status.
+#ifndef VECTORD_SOURCE_DEFINITION_READER_H
+#define VECTORD_SOURCE_DEFINITION_READER_H
+
+#include <string>
+#include <vector>
+
+#include "daemon/base/status.h"
+#include "daemon/collection/definition.h"
+#include "daemon/source/pg_connection.h"
+
+namespace vectord {
+
+struct ReadDefinition {
+  Definition definition;  // with a problem: at least database, name, definition_id, loaded
+  Status problem;
+  // Two texts to compare with those of an earlier reading. content differs when anything does;
+  // structure when what was built by the other definition is of no use for this one.
+  std::string content, structure;
+};
+
+class DefinitionReader {
+ public:
+  // daemon_name: whose collections to read, beside those that name no daemon.
+  explicit DefinitionReader(std::string daemon_name) : daemon_name_(std::move(daemon_name)) {}
+
+  // True when a transaction may have changed something since the last call. The first call is true.
+  Result<bool> MayHaveChanged(PgConnection* connection);
+
+  // By name, ascending. None when the extension is not in this database.
+  Result<std::vector<ReadDefinition>> Read(PgConnection* connection);
+
+ private:
+  const std::string daemon_name_;
+  bool catalog_exists_ = false;
+  std::string last_snapshot_;
+};
+
+// The definition of one collection as the connection's transaction sees it. COLLECTION_MISSING.
+Result<ReadDefinition> ReadOneDefinition(PgConnection* connection, const std::string& name);
+
+// rows: the result of the query, a row for each column of each collection.
+std::vector<ReadDefinition> DecodeDefinitions(const std::string& database, const PgRows& rows);
+
+// How values of a type are kept; by the base type of a domain.
+ValueEncoding EncodingOfType(uint32_t base_type_oid);
+
+}  // namespace vectord
+
+#endif

@@ -1,0 +1,289 @@
+// initial_copy.cpp - see initial_copy.h.
+#include "daemon/source/initial_copy.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <new>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "daemon/base/mutex.h"
+#include "daemon/base/thread_pool.h"
+#include "daemon/source/vector_decoder.h"
+#include "shared/limits.h"
+
+namespace vectord {
+namespace {
+
+// Small enough that the last ranges end at about the same time, large enough that starting a
+// statement does not show. Over a large tree of partitions, planning it does.
+constexpr uint64_t kRangeBytes = 16 << 20;
+constexpr uint64_t kPartitionsPerRangeGrowth = 16;
+
+// Rows are handed over in batches of this many, or earlier when they are this large.
+constexpr size_t kBatchRows = 1024;
+constexpr size_t kBatchBytes = 1 << 20;
+
+// Rows looked at to estimate the width of columns.
+constexpr char kSampleRows[] = "1000";
+
+// The leader holds a lock that a waiting ALTER TABLE may queue behind, and the others would queue
+// behind that: no deadlock that the server could see. So they do not wait for long.
+constexpr char kWorkerLockTimeout[] = "SET LOCAL lock_timeout = '2s'";
+
+constexpr char kTreeQuery[] = R"(
+WITH RECURSIVE tree AS (
+  SELECT $1::oid AS oid
+  UNION
+  SELECT i.inhrelid FROM pg_inherits i JOIN tree ON i.inhparent = tree.oid
+)
+SELECT c.relkind, am.amname IS NOT DISTINCT FROM 'heap',
+       CASE WHEN c.relkind = 'r'
+            THEN pg_relation_size(c.oid) / current_setting('block_size')::int END,
+       CASE WHEN c.relkind = 'r' THEN pg_table_size(c.oid) END
+FROM tree JOIN pg_class c ON c.oid = tree.oid LEFT JOIN pg_am am ON am.oid = c.relam
+)";
+
+uint64_t NumberAt(const PgRow& row, size_t field) {
+  return row[field] ? strtoull(row[field]->c_str(), nullptr, 10) : 0;
+}
+
+}  // namespace
+
+// The threads of one Run(), and what they share.
+class InitialCopy::Workers {
+ public:
+  Workers(InitialCopy* copy, const Sink& sink) : copy_(*copy), sink_(sink) {}
+
+  Status Run() {
+    std::vector<std::thread> others;
+    const size_t wanted = std::min<size_t>(copy_.source_.connections, copy_.ranges_.size());
+    for (size_t i = 1; i < wanted; i++) {
+      try {
+        others.emplace_back([this, i] {
+          SetThreadName("copy-" + std::to_string(i));
+          KeepFirst(WithoutThrowing([this] { return RunOther(); }));
+        });
+      } catch (const std::system_error&) {
+        break;  // the system refuses a thread: those there are do all the work
+      }
+    }
+    KeepFirst(WithoutThrowing([this] { return CopyRanges(copy_.leader_.get()); }));
+    for (std::thread& other : others) other.join();
+    MutexLock lock(mu_);
+    return first_error_;
+  }
+
+ private:
+  // One row may be as large as 1 GB, so memory can run out here in spite of all reservations.
+  template <typename Step>
+  static Status WithoutThrowing(const Step& step) {
+    try {
+      return step();
+    } catch (const std::bad_alloc&) {
+      return Status(ErrorCode::OUT_OF_MEMORY, "not enough memory for rows of the source table",
+                    "The system refused memory for a batch of rows.");
+    }
+  }
+
+  Status RunOther() {
+    VFDW_ASSIGN_OR_RETURN(auto connection, PgConnection::Connect(copy_.source_.dsn, copy_.stop_));
+    for (const std::string& sql :
+         {std::string("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+          "SET TRANSACTION SNAPSHOT '" + copy_.snapshot_ + "'", std::string(kWorkerLockTimeout)}) {
+      VFDW_RETURN_IF_ERROR(connection->Exec(sql).status());
+    }
+    return CopyRanges(connection.get());
+  }
+
+  Status CopyRanges(PgConnection* connection) {
+    while (!failed_.load(std::memory_order_relaxed)) {
+      const size_t next = next_range_.fetch_add(1);
+      if (next >= copy_.ranges_.size()) return {};
+      VFDW_RETURN_IF_ERROR(CopyRange(connection, copy_.ranges_[next]));
+    }
+    return {};
+  }
+
+  Status CopyRange(PgConnection* connection, const BlockRange& range) {
+    CopyRows parser(*copy_.source_.definition, copy_.totals_.dimensions);
+    RowBatch batch = parser.EmptyBatch();
+    size_t fed_bytes = 0;
+    const auto hand_over = [&]() -> Status {
+      VFDW_RETURN_IF_ERROR(sink_(batch));
+      batch = parser.EmptyBatch();
+      fed_bytes = 0;
+      return {};
+    };
+    VFDW_RETURN_IF_ERROR(
+        connection->CopyOut(copy_.CopyStatement(range), [&](std::string_view bytes) -> Status {
+          if (failed_.load(std::memory_order_relaxed))
+            return Status(ErrorCode::CANCELED, "another connection of the copy failed");
+          VFDW_RETURN_IF_ERROR(parser.Feed(bytes, &batch));
+          fed_bytes += bytes.size();
+          if (fed_bytes < kBatchBytes && batch.rows() < kBatchRows) return {};
+          return hand_over();
+        }));
+    VFDW_RETURN_IF_ERROR(parser.Finish());
+    return hand_over();
+  }
+
+  void KeepFirst(const Status& status) {
+    if (status.ok()) return;
+    failed_.store(true, std::memory_order_relaxed);
+    MutexLock lock(mu_);
+    if (first_error_.ok()) first_error_ = status;
+  }
+
+  InitialCopy& copy_;
+  const Sink& sink_;
+  std::atomic<size_t> next_range_{0};
+  std::atomic<bool> failed_{false};
+  Mutex mu_;
+  Status first_error_ GUARDED_BY(mu_);
+};
+
+InitialCopy::InitialCopy(CopySource source, const StopSignal& stop)
+    : source_(std::move(source)), stop_(stop) {}
+
+Status InitialCopy::Begin() {
+  VFDW_ASSIGN_OR_RETURN(leader_, PgConnection::Connect(source_.dsn, stop_));
+  for (Status (InitialCopy::*step)() :
+       {&InitialCopy::TakeSnapshot, &InitialCopy::CheckStructure, &InitialCopy::PlanRanges,
+        &InitialCopy::CountRows, &InitialCopy::FindDimensions, &InitialCopy::EstimateColumns}) {
+    if (const Status status = (this->*step)(); !status.ok()) return Explain(status);
+  }
+  return {};
+}
+
+Status InitialCopy::Run(const Sink& sink) {
+  Status status = Workers(this, sink).Run();
+  if (!status.ok()) status = Explain(status);
+  leader_.reset();  // ends the transaction: the server may vacuum again
+  return status;
+}
+
+// LOCK TABLE takes no snapshot, so the one that follows is of after the lock.
+Status InitialCopy::TakeSnapshot() {
+  const Definition& definition = *source_.definition;
+  const std::string table = Quote(definition.schema) + "." + Quote(definition.table);
+  VFDW_RETURN_IF_ERROR(
+      leader_->Exec("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY").status());
+  VFDW_RETURN_IF_ERROR(leader_->Exec("LOCK TABLE " + table + " IN ACCESS SHARE MODE").status());
+  // The first row with a vector decides the dimensions: it should be the same each time.
+  VFDW_RETURN_IF_ERROR(leader_->Exec("SET LOCAL max_parallel_workers_per_gather = 0").status());
+  VFDW_ASSIGN_OR_RETURN(const PgRows rows, leader_->Exec("SELECT pg_export_snapshot()"));
+  snapshot_ = rows.at(0).at(0).value_or("");
+  relation_ = table;
+  for (const ColumnDefinition& column : definition.columns) {
+    if (!columns_.empty()) columns_ += ", ";
+    columns_ += Quote(column.name);
+  }
+  vector_ = Quote(definition.vector_column);
+  return {};
+}
+
+Status InitialCopy::CheckStructure() {
+  const Result<ReadDefinition> now = ReadOneDefinition(leader_.get(), source_.definition->name);
+  if (!now.ok() && now.status().code() != ErrorCode::COLLECTION_MISSING) return now.status();
+  if (now.ok() && now->structure == source_.structure) return now->problem;
+  return Status(ErrorCode::SOURCE_FAILED, "the definition was changed before the copy began",
+                "The copy begins again with the new definition.");
+}
+
+Status InitialCopy::PlanRanges() {
+  VFDW_ASSIGN_OR_RETURN(const PgRows rows,
+                        leader_->Exec(kTreeQuery, {std::to_string(source_.definition->table_oid)}));
+  std::vector<RelationSize> sizes;
+  for (const PgRow& row : rows) {
+    const std::string kind = row[0].value_or("");
+    if (kind == "p") continue;
+    if (kind != "r" || row[1] != "t") by_ranges_ = false;
+    sizes.push_back({NumberAt(row, 2), NumberAt(row, 3)});
+    table_bytes_ += sizes.back().bytes;
+  }
+  if (rows.size() == 1) relation_ = "ONLY " + relation_;
+  if (by_ranges_)
+    ranges_ = PlanBlockRanges(sizes, kRangeBytes * (1 + sizes.size() / kPartitionsPerRangeGrowth));
+  else
+    ranges_ = {BlockRange()};
+  return {};
+}
+
+Status InitialCopy::CountRows() {
+  VFDW_ASSIGN_OR_RETURN(const PgRows rows,
+                        leader_->Exec("SELECT count(*), count(" + vector_ + ") FROM " + relation_));
+  totals_.rows = NumberAt(rows.at(0), 0);
+  totals_.rows_with_vector = NumberAt(rows.at(0), 1);
+  return {};
+}
+
+Status InitialCopy::FindDimensions() {
+  const Definition& definition = *source_.definition;
+  totals_.dimensions = definition.dimensions;
+  if (definition.dimensions != 0 || totals_.rows_with_vector == 0) return {};
+  std::string sql = "SELECT " + vector_ + " FROM " + relation_ + " WHERE " + vector_;
+  const bool is_array = definition.vector_source == VectorSource::kReal ||
+                        definition.vector_source == VectorSource::kDouble;
+  // An array that is no vector is no example for the others.
+  sql += is_array ? " IS NOT NULL AND array_ndims(" + vector_ + ") = 1" : " IS NOT NULL";
+  VFDW_ASSIGN_OR_RETURN(const PgRows rows, leader_->ExecBinary(sql + " LIMIT 1"));
+  if (rows.empty()) return {};
+  totals_.dimensions = CountDimensions(definition.vector_source, rows[0].at(0).value_or(""));
+  if (totals_.dimensions <= VFDW_MAX_DIMENSIONS) return {};
+  return Status(ErrorCode::SOURCE_REFUSED,
+                "vectors cannot have " + std::to_string(totals_.dimensions) + " dimensions",
+                "The bound is " + std::to_string(VFDW_MAX_DIMENSIONS) + ".");
+}
+
+Status InitialCopy::EstimateColumns() {
+  uint64_t fixed_bytes = 0;
+  std::string widths;
+  for (const ColumnDefinition& column : source_.definition->columns) {
+    if (column.role == ColumnRole::kVector) continue;
+    fixed_bytes += 1 + vfdw::FixedBytes(column.encoding);
+    if (vfdw::FixedBytes(column.encoding) > 0) continue;
+    fixed_bytes += sizeof(uint64_t);  // where the value ends
+    const std::string name = Quote(column.name);
+    // Compressed values are kept as they are sent, uncompressed; of types without a text's length
+    // only the stored size is known cheaply.
+    widths += widths.empty() ? "" : " + ";
+    widths += "coalesce(avg(" +
+              (column.encoding == ValueEncoding::kText ? "octet_length(" + name + "::text)"
+                                                       : "pg_column_size(" + name + ")") +
+              "), 0)";
+  }
+  uint64_t sampled_bytes = 0;
+  if (!widths.empty() && totals_.rows > 0) {
+    VFDW_ASSIGN_OR_RETURN(const PgRows rows,
+                          leader_->Exec("SELECT (" + widths + ")::bigint FROM (SELECT " + columns_ +
+                                        " FROM " + relation_ + " LIMIT " + kSampleRows + ") s"));
+    sampled_bytes = NumberAt(rows.at(0), 0);
+  }
+  totals_.column_bytes = totals_.rows * (fixed_bytes + sampled_bytes);
+  return {};
+}
+
+std::string InitialCopy::CopyStatement(const BlockRange& range) const {
+  std::string where;
+  if (by_ranges_ && ranges_.size() > 1) {
+    where = " WHERE ctid >= '(" + std::to_string(range.begin) + ",0)'::tid";
+    if (range.end != BlockRange::kNoEnd)
+      where += " AND ctid < '(" + std::to_string(range.end) + ",0)'::tid";
+  }
+  return "COPY (SELECT " + columns_ + " FROM " + relation_ + where + ") TO STDOUT (FORMAT binary)";
+}
+
+Status InitialCopy::Explain(const Status& error) const {
+  if (error.code() != ErrorCode::NOT_PERMITTED || leader_ == nullptr) return error;
+  const Definition& definition = *source_.definition;
+  const std::string role = Quote(leader_->user()), schema = Quote(definition.schema);
+  return Status(ErrorCode::NOT_PERMITTED, "vectord's role may not read the source table",
+                error.detail() + " Run as its owner: GRANT USAGE ON SCHEMA " + schema + " TO " +
+                    role + "; GRANT SELECT ON " + schema + "." + Quote(definition.table) + " TO " +
+                    role + "; where row security is on, the role needs BYPASSRLS too.");
+}
+
+}  // namespace vectord

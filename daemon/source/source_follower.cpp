@@ -1,0 +1,236 @@
+// source_follower.cpp - see source_follower.h.
+#include "daemon/source/source_follower.h"
+
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include "daemon/base/log.h"
+#include "daemon/base/thread_pool.h"
+
+namespace vectord {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kFirstRetry{100}, kLongestRetry{5000};
+
+bool ServesOrFailed(const Collection& collection) {
+  switch (collection.state()) {
+    case CollectionState::kReady:
+    case CollectionState::kUnloaded:
+    case CollectionState::kError:
+      return true;
+    default:
+      return collection.current() != nullptr;
+  }
+}
+
+}  // namespace
+
+SourceFollower::SourceFollower(SourceConfig config, FollowerContext* context)
+    : config_(std::move(config)), context_(*context), backoff_(kFirstRetry, kLongestRetry) {}
+
+Status SourceFollower::Start() {
+  try {
+    thread_ = std::thread([this] {
+      SetThreadName("source");
+      Run();
+    });
+  } catch (const std::system_error& error) {
+    return Status(ErrorCode::INTERNAL, "could not start a thread for a source", error.what());
+  }
+  return {};
+}
+
+void SourceFollower::Stop() {
+  RequestStop();
+  if (thread_.joinable()) thread_.join();
+}
+
+bool SourceFollower::synced() const {
+  if (!has_read_.load(std::memory_order_acquire)) return false;
+  for (const auto& collection : context_.catalog->OfDatabase(FollowedDatabase()))
+    if (!ServesOrFailed(*collection)) return false;
+  return true;
+}
+
+std::string SourceFollower::FollowedDatabase() const {
+  MutexLock lock(mu_);
+  return database_;
+}
+
+void SourceFollower::Run() {
+  {
+    // Known before the first connection, so that a search can be told why there is nothing yet.
+    MutexLock lock(mu_);
+    database_ = PgConnection::DatabaseOf(config_.dsn);
+  }
+  while (!stop_.requested()) {
+    const Status status = Follow();
+    if (stop_.requested()) return;
+    NoteUnreachable(status);
+    stop_.SleepFor(backoff_.Next());
+  }
+}
+
+// Returns when the connection is of no use any more.
+Status SourceFollower::Follow() {
+  VFDW_ASSIGN_OR_RETURN(const auto connection, PgConnection::Connect(config_.dsn, stop_));
+  VFDW_RETURN_IF_ERROR(TakeDatabase(connection->database()));
+  DefinitionReader reader(context_.daemon_name);
+  while (!stop_.requested()) {
+    const Status status = Poll(connection.get(), &reader);
+    if (!connection->usable()) return status;
+    if (status.ok()) {
+      stop_.SleepFor(config_.poll_interval);
+      continue;
+    }
+    NoteUnreachable(status);
+    stop_.SleepFor(backoff_.Next());
+  }
+  return {};
+}
+
+Status SourceFollower::TakeDatabase(const std::string& database) {
+  if (database != FollowedDatabase()) {
+    // The same connection string leads elsewhere now: what is held is of another database.
+    DropAll();
+    context_.claims.ReleaseAll(this);
+    MutexLock lock(mu_);
+    database_ = database;
+  }
+  if (context_.claims.Claim(database, this)) return {};
+  return Status(ErrorCode::BAD_CONFIG,
+                "two [[source]] sections name databases called \"" + database + "\"",
+                "Only one of them is followed, because collections are found by the database's "
+                "name.",
+                "Remove one of the sections, or hold that database by another vectord.");
+}
+
+Status SourceFollower::Poll(PgConnection* connection, DefinitionReader* reader) {
+  VFDW_ASSIGN_OR_RETURN(const bool changed, reader->MayHaveChanged(connection));
+  if (changed) {
+    VFDW_ASSIGN_OR_RETURN(std::vector<ReadDefinition> definitions, reader->Read(connection));
+    Reconcile(std::move(definitions));
+    has_read_.store(true, std::memory_order_release);
+  }
+  NoteReachable();
+  return {};
+}
+
+void SourceFollower::NoteReachable() {
+  backoff_.Reset();
+  if (has_reported_reachable_ && reported_error_.empty()) return;
+  const std::string database = FollowedDatabase();
+  context_.catalog->SetSourceStatus(database, Status());
+  LogInfo({}, "following the collections of database \"{}\"", database);
+  has_reported_reachable_ = true;
+  reported_error_.clear();
+  for (const auto& [name, held] : held_)
+    if (held.job != nullptr) held.job->ShowNote();
+}
+
+// The collections go on serving. An error of their own says more than that the source is away.
+void SourceFollower::NoteUnreachable(const Status& why) {
+  const std::string database = FollowedDatabase();
+  const std::string text = why.ToString();
+  if (text != reported_error_)
+    LogWarning({}, "cannot follow the collections of database \"{}\": {}", database, text);
+  reported_error_ = text;
+  // What another source follows is none of our business.
+  if (why.code() == ErrorCode::BAD_CONFIG) return;
+  context_.catalog->SetSourceStatus(database, why);
+  for (const auto& [name, held] : held_) {
+    const CollectionState state = held.collection->state();
+    if (state != CollectionState::kError && state != CollectionState::kUnloaded)
+      held.collection->SetLastError(text);
+  }
+}
+
+void SourceFollower::Reconcile(std::vector<ReadDefinition> definitions) {
+  std::set<std::string> defined;
+  for (const ReadDefinition& read : definitions) defined.insert(read.definition.name);
+  for (auto it = held_.begin(); it != held_.end();) {
+    if (defined.count(it->first) > 0) {
+      ++it;
+      continue;
+    }
+    LogInfo({it->first}, "dropped");
+    Drop(it->second);
+    it = held_.erase(it);
+  }
+  for (ReadDefinition& read : definitions) {
+    const auto it = held_.find(read.definition.name);
+    if (it == held_.end())
+      Add(std::move(read));
+    else if (it->second.content != read.content)
+      Change(std::move(read), &it->second);
+  }
+}
+
+void SourceFollower::Add(ReadDefinition read) {
+  LogInfo({read.definition.name}, "found, over table {}", read.definition.QualifiedTable());
+  Held held;
+  held.collection = std::make_shared<Collection>(read.definition, context_.budget);
+  context_.catalog->Add(held.collection);
+  Held& kept = held_[read.definition.name] = std::move(held);
+  Change(std::move(read), &kept);
+}
+
+void SourceFollower::Change(ReadDefinition read, Held* held) {
+  const bool same_structure = held->structure == read.structure;
+  const bool was_built = held->loaded && !held->has_problem && same_structure;
+  if (!read.problem.ok() && read.definition.columns.empty()) {
+    // The table is gone. What is still served is described by what was known of it.
+    const auto before = held->collection->definition();
+    read.definition.schema = before->schema;
+    read.definition.table = before->table;
+    read.definition.columns = before->columns;
+  }
+  held->collection->SetDefinition(read.definition);
+  held->content = read.content;
+  held->structure = read.structure;
+  held->has_problem = !read.problem.ok();
+
+  if (!read.definition.loaded) {
+    context_.queue->Cancel(held->job);
+    held->collection->Unload();
+    held->collection->SetLastError("");
+  } else if (!read.problem.ok()) {
+    context_.queue->Cancel(held->job);
+    held->collection->Fail(read.problem);
+    LogError({read.definition.name}, "{}", read.problem.ToString());
+  } else if (!was_built) {
+    Rebuild(read, held);
+  } else {
+    LogInfo({read.definition.name}, "takes over changed options of searches");
+  }
+  held->loaded = read.definition.loaded;
+}
+
+void SourceFollower::Rebuild(const ReadDefinition& read, Held* held) {
+  context_.queue->Cancel(held->job);
+  held->collection->SetState(CollectionState::kCopying, "waiting to be copied", 0);
+  held->collection->SetLastError("");
+  CopySource source;
+  source.dsn = config_.dsn;
+  source.connections = config_.copy_jobs;
+  source.definition = std::make_shared<const Definition>(read.definition);
+  source.structure = read.structure;
+  held->job =
+      std::make_shared<BuildJob>(held->collection, std::move(source), context_.index_threads);
+  context_.queue->Submit(held->job);
+}
+
+void SourceFollower::Drop(const Held& held) {
+  context_.queue->Cancel(held.job);
+  context_.catalog->Remove(held.collection->database(), held.collection->name());
+}
+
+void SourceFollower::DropAll() {
+  for (const auto& [name, held] : held_) Drop(held);
+  held_.clear();
+}
+
+}  // namespace vectord

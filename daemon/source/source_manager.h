@@ -1,0 +1,46 @@
+// source_manager.h - everything that fills the catalog of collections from PostgreSQL.
+//
+// Owns a follower for each [[source]] and the queue of builds that they share. No other part of
+// vectord talks to a source database.
+//
+// Threads: Stop() by the owner, once or more; AllSynced() by any.
+#ifndef VECTORD_SOURCE_SOURCE_MANAGER_H
+#define VECTORD_SOURCE_SOURCE_MANAGER_H
+
+#include <memory>
+#include <vector>
+
+#include "daemon/base/config.h"
+#include "daemon/base/memory_budget.h"
+#include "daemon/base/status.h"
+#include "daemon/collection/catalog.h"
+#include "daemon/source/build_queue.h"
+#include "daemon/source/source_follower.h"
+
+namespace vectord {
+
+class SourceManager {
+ public:
+  // Does not wait for any database. BAD_CONFIG when two connection strings name one database.
+  // catalog and budget must outlive the manager.
+  static Result<std::unique_ptr<SourceManager>> Start(const Config& config, Catalog* catalog,
+                                                      MemoryBudget* budget);
+  ~SourceManager() { Stop(); }
+
+  // Ends all work on the sources, whatever it is waiting for. The collections stay as they are.
+  void Stop();
+
+  // True when each source has been read and has nothing left to build first: for /readyz.
+  bool AllSynced() const;
+
+ private:
+  SourceManager() = default;
+
+  std::unique_ptr<BuildQueue> queue_;
+  FollowerContext context_;
+  std::vector<std::unique_ptr<SourceFollower>> followers_;
+};
+
+}  // namespace vectord
+
+#endif

@@ -1,0 +1,525 @@
+/*
+ * definition.c
+ *	  What a definition of a collection must be: the source table, its columns,
+ *	  and who may define.
+ *
+ * Everything is checked here before anything changes, because the daemon works
+ * from the catalog when nobody is there to read its errors, and because the
+ * application's writes must never fail on account of a collection. So the
+ * source must be a table that logical decoding can follow as it stands.
+ *
+ * Not here: the options (collection_option.c) and the catalog (catalog_write.c).
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/xlog.h"
+#include "catalog/catalog.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/relcache.h"
+#include "utils/syscache.h"
+
+#include "fdw/definition.h"
+#include "fdw/vector_fdw.h"
+
+char *
+vfdw_qualified_name(Oid relation)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
+									  get_rel_name(relation));
+}
+
+/* ---- who ---- */
+
+static bool
+is_owner(Oid relation)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(RelationRelationId, relation, GetUserId());
+#else
+	return pg_class_ownercheck(relation, GetUserId());
+#endif
+}
+
+void
+vfdw_check_source_owner(Oid source, const char *collection)
+{
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(source)))
+	{
+		/* No owner can be asked. It happens only if event triggers were switched off. */
+		if (superuser())
+			return;
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("the source table of collection \"%s\" does not exist any more",
+							   collection),
+						errhint("A superuser can drop the collection.")));
+	}
+	if (!is_owner(source))
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("must be owner of table %s", vfdw_qualified_name(source)),
+						errdetail("A collection belongs to the owner of its source table.")));
+}
+
+/* ---- the source table ---- */
+
+/* Why a relation of that kind cannot be a source, or NULL if it can. */
+static const char *
+objection_to_kind(char relkind)
+{
+	switch (relkind)
+	{
+		case RELKIND_RELATION:
+		case RELKIND_PARTITIONED_TABLE:
+			return NULL;
+		case RELKIND_VIEW:
+			return "It is a view.";
+		case RELKIND_MATVIEW:
+			return "It is a materialized view: logical decoding does not carry its changes.";
+		case RELKIND_FOREIGN_TABLE:
+			return "It is a foreign table: its changes are not in this database's log.";
+		case RELKIND_INDEX:
+		case RELKIND_PARTITIONED_INDEX:
+			return "It is an index.";
+		case RELKIND_SEQUENCE:
+			return "It is a sequence.";
+		default:
+			return "It is not a table of rows.";
+	}
+}
+
+static void
+check_kind(Relation relation)
+{
+	const char *objection = objection_to_kind(relation->rd_rel->relkind);
+	const char *hint = NULL;
+
+	if (objection == NULL && IsSystemRelation(relation))
+		objection = "It is a system catalog.";
+	else if (objection == NULL && relation->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
+		objection = "It is a temporary table: other sessions cannot read it.";
+	else if (objection == NULL && relation->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED)
+	{
+		objection = "It is an unlogged table: its changes are not in the log.";
+		hint = psprintf("Use ALTER TABLE %s SET LOGGED.",
+						vfdw_qualified_name(RelationGetRelid(relation)));
+	}
+	if (objection != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" cannot be the source of a collection",
+						RelationGetRelationName(relation)),
+				 errdetail_internal("%s", objection), hint != NULL ? errhint("%s", hint) : 0));
+}
+
+/* An UPDATE or DELETE must be able to say which row it meant. */
+static void
+check_replica_identity(Relation relation)
+{
+	char *name = vfdw_qualified_name(RelationGetRelid(relation));
+	const char identity = relation->rd_rel->relreplident;
+
+	if (identity == REPLICA_IDENTITY_FULL)
+		return;
+	if (identity != REPLICA_IDENTITY_NOTHING && OidIsValid(RelationGetReplicaIndex(relation)))
+		return;
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+		 errmsg("table %s has no replica identity", name),
+		 errdetail("Logical decoding could not say which rows were updated and deleted."),
+		 identity == REPLICA_IDENTITY_DEFAULT
+			 ? errhint(
+				   "Add a primary key, or use ALTER TABLE %s REPLICA IDENTITY USING INDEX or FULL.",
+				   name)
+			 : errhint("Use ALTER TABLE %s REPLICA IDENTITY DEFAULT (the primary key), USING INDEX "
+					   "or FULL.",
+					   name)));
+}
+
+/* Rows and their changes are those of the partitions, which may differ from their parent. */
+static void
+check_changes_can_be_followed(Relation source)
+{
+	ListCell *cell;
+
+	foreach (cell, find_all_inheritors(RelationGetRelid(source), AccessShareLock, NULL))
+	{
+		Relation table = table_open(lfirst_oid(cell), NoLock);
+
+		check_kind(table);
+		if (table->rd_rel->relkind == RELKIND_RELATION)
+			check_replica_identity(table);
+		table_close(table, NoLock);
+	}
+}
+
+static void
+check_inheritance(Relation source)
+{
+	if (source->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ||
+		find_inheritance_children(RelationGetRelid(source), AccessShareLock) == NIL)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			 errmsg("\"%s\" cannot be the source of a collection", RelationGetRelationName(source)),
+			 errdetail("Other tables inherit from it, and no key is unique across all of them."),
+			 errhint("Use a partitioned table.")));
+}
+
+/*
+ * The lock keeps the table and its keys as they were checked until the definition is committed:
+ * dropping or altering them needs a stronger one.
+ */
+Relation
+vfdw_open_source(Oid source)
+{
+	Relation relation;
+
+	relation = try_relation_open(source, AccessShareLock);
+	if (relation == NULL)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+						errmsg("table with OID %u does not exist", source)));
+	check_kind(relation);
+	if (!is_owner(source))
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("must be owner of table %s", vfdw_qualified_name(source)),
+						errdetail("Only the owner of a table may define collections over it.")));
+	if (wal_level < WAL_LEVEL_LOGICAL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("a collection needs \"wal_level\" to be \"logical\""),
+				 errdetail("vectord follows the source table by logical decoding."),
+				 errhint("Use ALTER SYSTEM SET wal_level = 'logical', then restart PostgreSQL.")));
+	check_inheritance(relation);
+	return relation;
+}
+
+/* ---- columns ---- */
+
+/* The column of that name; ereports if it is none that a collection can hold. */
+static Form_pg_attribute
+find_column(Relation source, const char *name, const char *role)
+{
+	AttrNumber attnum = get_attnum(RelationGetRelid(source), name);
+	Form_pg_attribute column;
+
+	if (attnum == InvalidAttrNumber)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+						errmsg("column \"%s\" of table %s does not exist", name,
+							   vfdw_qualified_name(RelationGetRelid(source))),
+						errdetail("It was named as %s.", role)));
+	if (attnum < 0)
+		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+						errmsg("system column \"%s\" cannot be part of a collection", name)));
+	column = TupleDescAttr(RelationGetDescr(source), attnum - 1);
+	if (column->attgenerated != '\0')
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("generated column \"%s\" cannot be part of a collection", name),
+						errdetail("Logical decoding does not carry generated columns.")));
+	return column;
+}
+
+/* pgvector's type of that name, and nobody else's. */
+static bool
+is_pgvector_type(Oid type, const char *name)
+{
+	Oid extension = get_extension_oid("vector", true);
+	HeapTuple tuple;
+	bool same;
+
+	if (!OidIsValid(extension) || getExtensionOfObject(TypeRelationId, type) != extension)
+		return false;
+	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	same = strcmp(NameStr(((Form_pg_type) GETSTRUCT(tuple))->typname), name) == 0;
+	ReleaseSysCache(tuple);
+	return same;
+}
+
+static void
+check_vector_column(Relation source, const char *name)
+{
+	Form_pg_attribute column = find_column(source, name, "the vector column");
+	const Oid type = column->atttypid;
+
+	if (type == FLOAT4ARRAYOID || type == FLOAT8ARRAYOID || is_pgvector_type(type, "vector") ||
+		is_pgvector_type(type, "halfvec"))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("vector column \"%s\" has the type %s", name, format_type_be(type)),
+			 errdetail("A vector is of type real[] or double precision[], or of pgvector's types "
+					   "vector or halfvec.")));
+}
+
+static void
+check_key_type(Form_pg_attribute column)
+{
+	switch (column->atttypid)
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case TEXTOID:
+		case VARCHAROID:
+		case UUIDOID:
+			return;
+	}
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_DATATYPE_MISMATCH),
+		 errmsg("key column \"%s\" has the type %s", NameStr(column->attname),
+				format_type_be(column->atttypid)),
+		 errdetail("A key column is of type smallint, integer, bigint, text, varchar or uuid.")));
+}
+
+/* The daemon copies rows in binary format, and the backend reads them so. */
+static bool
+has_binary_format(Oid type)
+{
+	Oid element;
+	HeapTuple tuple;
+	bool has;
+
+	type = getBaseType(type);
+	element = get_element_type(type);
+	if (OidIsValid(element))
+		return has_binary_format(element);
+	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	has = OidIsValid(((Form_pg_type) GETSTRUCT(tuple))->typsend) &&
+		  OidIsValid(((Form_pg_type) GETSTRUCT(tuple))->typreceive);
+	ReleaseSysCache(tuple);
+	return has;
+}
+
+static bool
+contains_name(const List *names, const char *name)
+{
+	ListCell *cell;
+
+	foreach (cell, names)
+	{
+		if (strcmp(lfirst(cell), name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+check_repetition(const List *earlier, const char *name, const char *list)
+{
+	if (contains_name(earlier, name))
+		ereport(ERROR, (errcode(ERRCODE_DUPLICATE_COLUMN),
+						errmsg("column \"%s\" stands twice in %s", name, list)));
+}
+
+static void
+check_include(const VfdwDefinition *definition, Relation source)
+{
+	List *earlier = NIL;
+	ListCell *cell;
+
+	foreach (cell, definition->include)
+	{
+		char *name = lfirst(cell);
+		Form_pg_attribute column = find_column(source, name, "an included column");
+
+		check_repetition(earlier, name, "include");
+		if (strcmp(name, definition->vector_column) == 0 ||
+			contains_name(definition->key_columns, name))
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_COLUMN),
+					 errmsg("column \"%s\" is in the collection already", name),
+					 errhint("The key columns and the vector column need not be included.")));
+		if (!has_binary_format(column->atttypid))
+			ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+							errmsg("column \"%s\" has the type %s, which cannot be included", name,
+								   format_type_be(column->atttypid)),
+							errdetail("The type has no binary send and receive functions.")));
+		earlier = lappend(earlier, name);
+	}
+}
+
+/* ---- the key ---- */
+
+/* The columns of an index that a key can rest on, in its order; NIL if it is none. */
+static List *
+columns_of_unique_index(Relation source, Oid index_oid, bool primary_only)
+{
+	HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index_oid));
+	Form_pg_index index;
+	List *names = NIL;
+
+	if (!HeapTupleIsValid(tuple))
+		return NIL;
+	index = (Form_pg_index) GETSTRUCT(tuple);
+	if (index->indisunique && index->indisvalid && index->indimmediate &&
+		(index->indisprimary || !primary_only) &&
+		heap_attisnull(tuple, Anum_pg_index_indpred, NULL) &&
+		heap_attisnull(tuple, Anum_pg_index_indexprs, NULL))
+	{
+		for (int i = 0; i < index->indnkeyatts; i++)
+		{
+			Form_pg_attribute column =
+				TupleDescAttr(RelationGetDescr(source), index->indkey.values[i] - 1);
+
+			names = lappend(names, pstrdup(NameStr(column->attname)));
+		}
+	}
+	ReleaseSysCache(tuple);
+	return names;
+}
+
+static bool
+same_set(const List *a, const List *b)
+{
+	ListCell *cell;
+
+	foreach (cell, a)
+	{
+		if (!contains_name(b, lfirst(cell)))
+			return false;
+	}
+	return list_length(a) == list_length(b);
+}
+
+/* The primary key's columns; with wanted, those of any unique index over exactly these. */
+static List *
+find_key(Relation source, const List *wanted)
+{
+	ListCell *cell;
+
+	foreach (cell, RelationGetIndexList(source))
+	{
+		List *names = columns_of_unique_index(source, lfirst_oid(cell), wanted == NIL);
+
+		if (names != NIL && (wanted == NIL || same_set(wanted, names)))
+			return names;
+	}
+	return NIL;
+}
+
+static char *
+joined(const List *names)
+{
+	StringInfoData text;
+	ListCell *cell;
+
+	initStringInfo(&text);
+	foreach (cell, names)
+		appendStringInfo(&text, "%s%s", text.len > 0 ? ", " : "", quote_identifier(lfirst(cell)));
+	return text.data;
+}
+
+static void
+check_key(VfdwDefinition *definition, Relation source)
+{
+	char *table = vfdw_qualified_name(RelationGetRelid(source));
+	List *earlier = NIL;
+	ListCell *cell;
+
+	if (definition->key_columns == NIL)
+	{
+		definition->key_columns = find_key(source, NIL);
+		if (definition->key_columns == NIL)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("table %s has no primary key", table),
+					 errdetail("Each row of a collection is known by its key."),
+					 errhint("Add one with ALTER TABLE %s ADD PRIMARY KEY (...), or name unique "
+							 "columns that are NOT NULL in key_columns.",
+							 table)));
+	}
+	foreach (cell, definition->key_columns)
+	{
+		char *name = lfirst(cell);
+		Form_pg_attribute column = find_column(source, name, "a key column");
+
+		check_repetition(earlier, name, "key_columns");
+		check_key_type(column);
+		if (!column->attnotnull)
+			ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+							errmsg("key column \"%s\" of table %s may be NULL", name, table),
+							errhint("Use ALTER TABLE %s ALTER COLUMN %s SET NOT NULL.", table,
+									quote_identifier(name))));
+		earlier = lappend(earlier, name);
+	}
+	if (find_key(source, definition->key_columns) == NIL)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("key_columns (%s) of table %s are not unique", joined(definition->key_columns),
+					table),
+			 errdetail("No primary key and no unique index is over exactly these columns; one "
+					   "that is partial, deferrable, invalid or over expressions does not count."),
+			 errhint("Use CREATE UNIQUE INDEX ON %s (%s).", table,
+					 joined(definition->key_columns))));
+}
+
+/* ---- the whole ---- */
+
+static void
+check_word(const char *what, const char *value, const char *const *words)
+{
+	StringInfoData valid;
+
+	initStringInfo(&valid);
+	for (; *words != NULL; words++)
+	{
+		if (strcmp(value, *words) == 0)
+			return;
+		appendStringInfo(&valid, "%s%s", valid.len > 0 ? ", " : "", *words);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown %s \"%s\"", what, value),
+			 errhint("Valid values are: %s.", valid.data)));
+}
+
+/* Foreign tables take the collection's name, so it must be a possible table name. */
+static void
+check_name(const char *what, const char *name)
+{
+	if (name[0] == '\0' || strlen(name) >= NAMEDATALEN)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME), errmsg("invalid %s: \"%s\"", what, name),
+						errdetail("It must have 1 to %d bytes.", NAMEDATALEN - 1)));
+}
+
+void
+vfdw_check_words(const VfdwDefinition *definition)
+{
+#define VFDW_METRIC_NAME_(value, name, operator) name,
+	static const char *const metrics[] = {VFDW_METRICS(VFDW_METRIC_NAME_) NULL};
+#undef VFDW_METRIC_NAME_
+	static const char *const indexes[] = {"hnsw", "ivf", "flat", NULL};
+
+	check_word("metric", definition->metric, metrics);
+	check_word("index", definition->index, indexes);
+}
+
+void
+vfdw_check_definition(VfdwDefinition *definition, Relation source)
+{
+	check_name("name of a collection", definition->name);
+	if (definition->daemon != NULL)
+		check_name("name of a daemon", definition->daemon);
+	vfdw_check_words(definition);
+	check_vector_column(source, definition->vector_column);
+	check_key(definition, source);
+	check_include(definition, source);
+	check_changes_can_be_followed(source);
+	vfdw_check_collection_options(definition->options, definition->index);
+}

@@ -1,0 +1,156 @@
+/*
+ * explain.c
+ *	  What EXPLAIN shows of a foreign scan.
+ *
+ * Never contacts the daemon. Always: what goes over and through which index.
+ * VERBOSE: where to, how fresh, which columns, and why an ORDER BY did not go
+ * over. ANALYZE: what the daemon did; figures that vary from run to run only
+ * with TIMING, so that tests can leave them out.
+ */
+#include "postgres.h"
+
+#include "commands/explain.h"
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#endif
+#include "lib/stringinfo.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+#include "utils/ruleutils.h"
+
+#include "fdw/plan.h"
+#include "fdw/scan.h"
+
+/* What hnsw does when nobody said anything: kDefaultEffort of daemon/index/hnsw_index.h. */
+#define DEFAULT_EF_SEARCH 64
+
+static const Const *
+known_value(const Node *expression)
+{
+	return IsA(expression, Const) ? (const Const *) expression : NULL;
+}
+
+/* "10", "$2 + $3", "all": how many rows are asked for at first. */
+static char *
+rows_text(const VfdwPlan *plan, List *expressions)
+{
+	Node *count = list_nth(expressions, VFDW_EXPR_LIMIT_COUNT);
+	Node *offset = list_nth(expressions, VFDW_EXPR_LIMIT_OFFSET);
+	const Const *known_count = known_value(count);
+	const Const *known_offset = known_value(offset);
+	StringInfoData text;
+
+	if (!plan->limited || (known_count != NULL && known_count->constisnull))
+		return "all";
+	if (known_count != NULL && known_offset != NULL)
+		return psprintf(
+			UINT64_FORMAT,
+			(uint64) Max(DatumGetInt64(known_count->constvalue), 0) +
+				(known_offset->constisnull ? 0 : Max(DatumGetInt64(known_offset->constvalue), 0)));
+	initStringInfo(&text);
+	appendStringInfoString(&text, deparse_expression(count, NIL, false, false));
+	if (known_offset == NULL || !known_offset->constisnull)
+		appendStringInfo(&text, " + %s", deparse_expression(offset, NIL, false, false));
+	return text.data;
+}
+
+static void
+explain_index(const VfdwPlan *plan, const VfdwOptions *options, const VfdwCollectionFacts *facts,
+			  bool all_rows, const VfdwStreamStats *stats, ExplainState *es)
+{
+	const char *index = facts != NULL ? facts->index : NULL;
+	bool asked = stats != NULL && stats->round_trips > 0;
+	char *text;
+
+	if (index == NULL && asked && stats->index[0] != '\0')
+		index = stats->index;
+	if (index == NULL)
+		return; /* of another database: only the daemon knows */
+	if (options->exact || plan->exact || all_rows)
+		text = psprintf("%s (exact)", index);
+	else if (strcmp(index, "hnsw") == 0)
+		text = psprintf("%s ef_search=%d", index,
+						options->ef_search != 0					 ? options->ef_search
+						: facts != NULL && facts->ef_search != 0 ? facts->ef_search
+																 : DEFAULT_EF_SEARCH);
+	else if (strcmp(index, "ivf") == 0 && options->nprobe != 0)
+		text = psprintf("%s nprobe=%d", index, options->nprobe);
+	else if (strcmp(index, "ivf") == 0 && facts != NULL && facts->nprobe != 0)
+		text = psprintf("%s nprobe=%d", index, facts->nprobe);
+	else
+		text = pstrdup(index);
+	ExplainPropertyText("Index", text, es);
+}
+
+static const char *
+consistency_name(VfdwConsistency consistency)
+{
+	switch (consistency)
+	{
+		case VFDW_CONSISTENCY_EVENTUAL:
+			return "eventual";
+		case VFDW_CONSISTENCY_SNAPSHOT:
+			return "snapshot";
+		default:
+			return "session";
+	}
+}
+
+static void
+explain_verbose(const VfdwPlan *plan, const VfdwOptions *options, ExplainState *es)
+{
+	List *columns = NIL;
+	ListCell *lc;
+
+	foreach (lc, plan->columns)
+		columns = lappend(columns, vfdw_remote_column(options->tableid, lfirst_int(lc)));
+	if (columns != NIL || es->format != EXPLAIN_FORMAT_TEXT)
+		ExplainPropertyList("Remote Columns", columns, es);
+	ExplainPropertyList("Endpoint", options->endpoints, es);
+	ExplainPropertyText("Consistency", consistency_name(options->consistency), es);
+	if (plan->not_pushed != NULL)
+		ExplainPropertyText("Not Pushed", plan->not_pushed, es);
+}
+
+static void
+explain_run(const VfdwStreamStats *stats, ExplainState *es)
+{
+	ExplainPropertyText("Strategy", stats->strategy, es);
+	ExplainPropertyInteger("Round Trips", NULL, (int64) stats->round_trips, es);
+	if (!es->timing)
+		return;
+	ExplainPropertyInteger("Candidates", NULL, (int64) stats->candidates, es);
+	ExplainPropertyFloat("Daemon Time", "ms", (double) stats->engine_us / 1000.0, 3, es);
+	if (stats->waited_us > 0)
+		ExplainPropertyFloat("Daemon Wait", "ms", (double) stats->waited_us / 1000.0, 3, es);
+}
+
+/* Callback. */
+void
+vectorExplainForeignScan(ForeignScanState *node, ExplainState *es)
+{
+	ForeignScan *scan = (ForeignScan *) node->ss.ps.plan;
+	VfdwPlan *plan = vfdw_plan_of(scan);
+	VfdwOptions *options = vfdw_table_options(RelationGetRelid(node->ss.ss_currentRelation));
+	const VfdwStreamStats *stats = es->analyze ? vfdw_scan_stats(node) : NULL;
+
+	if (plan->ordered)
+	{
+		char *rows = rows_text(plan, scan->fdw_exprs);
+
+		ExplainPropertyText(
+			"Vector Search",
+			psprintf("%s %s k=%s", options->collection, vfdw_metric_operator(plan->metric), rows),
+			es);
+		explain_index(plan, options, vfdw_collection_facts(options), strcmp(rows, "all") == 0,
+					  stats, es);
+	}
+	else
+		ExplainPropertyText("Collection Scan", options->collection, es);
+	if (es->verbose)
+		explain_verbose(plan, options, es);
+	if (stats != NULL && stats->round_trips > 0)
+		explain_run(stats, es);
+}

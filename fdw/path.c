@@ -1,0 +1,232 @@
+/*
+ * path.c
+ *	  The ways to read a collection, and what they cost.
+ *
+ * There is always a path that reads all rows in no order. A second one gives
+ * them by distance when the first sort key of the query is a distance that the
+ * collection serves. It promises that one key only: core puts an Incremental
+ * Sort on top for more keys. Both promise all rows; LIMIT is no part of a path,
+ * its gain is that of a cheap start.
+ *
+ * Costs are in the planner's usual unit and never zero. The daemon's work is
+ * taken from the kind of index; a row costs its transfer.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/pathnode.h"
+#include "optimizer/paths.h"
+#include "optimizer/restrictinfo.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/typcache.h"
+
+#include "fdw/plan.h"
+#include "fdw/vector_value.h"
+
+#if PG_VERSION_NUM >= 180000
+#include "access/cmptype.h"
+#else
+#include "access/stratnum.h"
+#endif
+
+/* A graph search looks at about that many rows for each step of the tree's height. */
+#define GRAPH_ROWS_PER_STEP 40
+/* Share of an ivf index that a search reads, roughly: nprobe / nlist. */
+#define LISTS_SHARE 0.05
+/* Distances are computed by SIMD in another process: cheaper than an SQL operator. */
+#define DISTANCE_COST_FACTOR 0.4
+
+/* A sort key that is a distance of this relation. */
+typedef struct DistanceKey
+{
+	Expr *distance;
+	Expr *query;
+	AttrNumber column;
+	enum vfdw_metric metric;
+} DistanceKey;
+
+static ForeignPath *
+make_path(PlannerInfo *root, RelOptInfo *baserel, Cost startup, Cost total, List *pathkeys,
+		  List *fdw_private)
+{
+	return create_foreignscan_path(root, baserel, NULL, baserel->rows,
+#if PG_VERSION_NUM >= 180000
+								   0, /* disabled_nodes */
+#endif
+								   startup, total, pathkeys, baserel->lateral_relids, NULL,
+#if PG_VERSION_NUM >= 170000
+								   NIL, /* fdw_restrictinfo */
+#endif
+								   fdw_private);
+}
+
+/* Whether a member of the sort key's equivalence class is a distance of baserel. */
+static bool
+member_is_distance(PlannerInfo *root, RelOptInfo *baserel, EquivalenceMember *member,
+				   DistanceKey *key)
+{
+	if (!bms_equal(member->em_relids, baserel->relids))
+		return false;
+	if (!vfdw_match_distance(root, baserel, member->em_expr, &key->column, &key->metric,
+							 &key->query))
+		return false;
+	key->distance = member->em_expr;
+	return true;
+}
+
+/* Child members included, so that each partition of a MergeAppend finds its own. */
+static bool
+find_distance_key(PlannerInfo *root, RelOptInfo *baserel, EquivalenceClass *class, DistanceKey *key)
+{
+#if PG_VERSION_NUM >= 180000
+	EquivalenceMemberIterator iterator;
+	EquivalenceMember *member;
+
+	setup_eclass_member_iterator(&iterator, class, baserel->relids);
+	while ((member = eclass_member_iterator_next(&iterator)) != NULL)
+		if (member_is_distance(root, baserel, member, key))
+			return true;
+#else
+	ListCell *lc;
+
+	foreach (lc, class->ec_members)
+		if (member_is_distance(root, baserel, lfirst(lc), key))
+			return true;
+#endif
+	return false;
+}
+
+static bool
+is_ascending(const PathKey *pathkey)
+{
+#if PG_VERSION_NUM >= 180000
+	return pathkey->pk_cmptype == COMPARE_LT;
+#else
+	return pathkey->pk_strategy == BTLessStrategyNumber;
+#endif
+}
+
+/* Why the daemon cannot give this order; NULL when it can. */
+static char *
+reason_against(const RelOptInfo *baserel, Oid foreigntableid, const PathKey *pathkey,
+			   const DistanceKey *key)
+{
+	const VfdwRelation *relation = baserel->fdw_private;
+	const VfdwCollectionFacts *facts = relation->facts;
+	char *column;
+
+	if (pathkey->pk_eclass->ec_has_volatile)
+		return "the query vector is volatile";
+	if (!is_ascending(pathkey))
+		return "the order is descending";
+	if (pathkey->pk_nulls_first)
+		return "NULLs come first in the order";
+	if (pathkey->pk_opfamily != lookup_type_cache(FLOAT8OID, TYPECACHE_BTREE_OPFAMILY)->btree_opf)
+		return "the order is not that of double precision";
+	if (facts == NULL)
+		return NULL; /* the daemon will check */
+
+	column = vfdw_remote_column(foreigntableid, key->column);
+	if (strcmp(column, facts->vector_column) != 0)
+		return psprintf("column \"%s\" is not the vector column of collection \"%s\"", column,
+						facts->name);
+	if (key->metric != facts->metric)
+		return psprintf("collection \"%s\" serves %s (%s), not %s (%s)", facts->name,
+						vfdw_metric_operator(facts->metric), vfdw_metric_name(facts->metric),
+						vfdw_metric_operator(key->metric), vfdw_metric_name(key->metric));
+	return NULL;
+}
+
+/* Distances that the daemon computes before it can send the first row. */
+static double
+rows_looked_at(const VfdwRelation *relation, bool exact)
+{
+	const char *index = relation->facts != NULL ? relation->facts->index : "hnsw";
+	double rows = relation->rows;
+
+	if (exact || strcmp(index, "flat") == 0)
+		return rows;
+	if (strcmp(index, "ivf") == 0)
+		return sqrt(rows) + rows * LISTS_SHARE;
+	return Min(rows, GRAPH_ROWS_PER_STEP * (1 + log2(rows + 1)));
+}
+
+/* What every path costs per row of the collection: transfer, local quals, target list. */
+static Cost
+cost_of_rows(const RelOptInfo *baserel)
+{
+	const VfdwRelation *relation = baserel->fdw_private;
+	double pages_per_row = (double) baserel->reltarget->width / BLCKSZ;
+	Cost per_row = relation->options->tuple_cost + cpu_tuple_cost + seq_page_cost * pages_per_row +
+				   baserel->baserestrictcost.per_tuple;
+
+	return relation->rows * per_row + baserel->rows * baserel->reltarget->cost.per_tuple;
+}
+
+static void
+add_ordered_path(PlannerInfo *root, RelOptInfo *baserel, PathKey *pathkey, const DistanceKey *key)
+{
+	const VfdwRelation *relation = baserel->fdw_private;
+	bool exact = relation->options->exact ||
+				 vfdw_quals_pick(baserel, relation->options->tableid, key->distance, key->column) ||
+				 !vfdw_limit_counts_rows(root->parse);
+	Cost startup;
+	Cost run;
+
+	startup = relation->options->startup_cost + baserel->baserestrictcost.startup +
+			  baserel->reltarget->cost.startup +
+			  cpu_operator_cost * DISTANCE_COST_FACTOR * rows_looked_at(relation, exact);
+	/*
+	 * Who reads to the end pays for the whole order as well: half of what a
+	 * Sort would cost here, so that sorting remotely wins, but not against
+	 * those who need no order.
+	 */
+	run = cost_of_rows(baserel) + cpu_operator_cost * relation->rows * log2(relation->rows + 1);
+	add_path(baserel,
+			 (Path *) make_path(root, baserel, startup, startup + run, list_make1(pathkey),
+								list_make4(key->distance, key->query, makeInteger(key->column),
+										   makeInteger((int) key->metric))));
+}
+
+/* Callback: adds the paths. */
+void
+vectorGetForeignPaths(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid)
+{
+	VfdwRelation *relation = baserel->fdw_private;
+	Cost startup = relation->options->startup_cost + baserel->baserestrictcost.startup +
+				   baserel->reltarget->cost.startup;
+	PathKey *pathkey;
+	DistanceKey key;
+
+	/* A tenth of an operator per row: finding it in the daemon's memory. */
+	add_path(baserel, (Path *) make_path(root, baserel, startup,
+										 startup + cost_of_rows(baserel) +
+											 0.1 * cpu_operator_cost * relation->rows,
+										 NIL, NIL));
+
+	if (root->query_pathkeys == NIL)
+		return;
+	pathkey = linitial(root->query_pathkeys);
+	if (!find_distance_key(root, baserel, pathkey->pk_eclass, &key))
+		return;
+	relation->not_pushed = reason_against(baserel, foreigntableid, pathkey, &key);
+	if (relation->not_pushed == NULL)
+		add_ordered_path(root, baserel, pathkey, &key);
+}
+
+/*
+ * A foreign scan in a worker would have a connection of its own, and would not
+ * know this session's last commit, which "session" consistency promises to see.
+ */
+bool
+vectorIsForeignScanParallelSafe(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte)
+{
+	return false;
+}

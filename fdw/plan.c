@@ -1,0 +1,409 @@
+/*
+ * plan.c
+ *	  Turns the chosen path into a plan node, and reads that node back.
+ *
+ * Quals all stay local. What goes over is the order, the columns needed, and a
+ * hint of how many rows. LIMIT is only a hint: the Limit node stays, and the
+ * scan gives more rows when it is asked, hence
+ * joins, quals, ties and cursors above cannot be wronged by it.
+ *
+ * An ordered scan also gives the distance itself, as an attribute of the scan
+ * tuple: whatever the plan computes that is equal() to it reads the attribute
+ * (set_foreignscan_references does that), and the vector need not be sent.
+ */
+#include "postgres.h"
+
+#include "access/sysattr.h"
+#include "catalog/heap.h"
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/planmain.h"
+#include "optimizer/restrictinfo.h"
+#include "parser/parsetree.h"
+#include "rewrite/rewriteManip.h"
+#include "utils/lsyscache.h"
+#include "utils/partcache.h"
+#include "utils/rel.h"
+
+#include "fdw/plan.h"
+
+/* How fdw_private is laid out. */
+enum PlanPrivate
+{
+	PRIVATE_COLUMNS,
+	PRIVATE_TARGETS,
+	PRIVATE_NUMBERS,   /* IntList, in the order of PlanNumber */
+	PRIVATE_NOT_PUSHED /* String; "" for none */
+};
+
+enum PlanNumber
+{
+	NUMBER_ORDERED,
+	NUMBER_VECTOR_COLUMN,
+	NUMBER_METRIC,
+	NUMBER_EXACT,
+	NUMBER_LIMITED,
+	NUMBER_SLACK,
+	NUMBER_ROWS_PER_MATCH,
+	NUMBER_SIBLINGS,
+	NUMBER_COUNT
+};
+
+#define MAX_ROWS_PER_MATCH 1000000
+
+static List *
+plan_to_private(const VfdwPlan *plan)
+{
+	int numbers[NUMBER_COUNT] = {
+		[NUMBER_ORDERED] = plan->ordered,
+		[NUMBER_VECTOR_COLUMN] = plan->vector_column,
+		[NUMBER_METRIC] = (int) plan->metric,
+		[NUMBER_EXACT] = plan->exact,
+		[NUMBER_LIMITED] = plan->limited,
+		[NUMBER_SLACK] = plan->slack,
+		[NUMBER_ROWS_PER_MATCH] = plan->rows_per_match,
+		[NUMBER_SIBLINGS] = plan->siblings,
+	};
+	List *list = NIL;
+
+	for (int i = 0; i < NUMBER_COUNT; i++)
+		list = lappend_int(list, numbers[i]);
+	return list_make4(plan->columns, plan->targets, list,
+					  makeString(plan->not_pushed != NULL ? plan->not_pushed : ""));
+}
+
+VfdwPlan *
+vfdw_plan_of(const ForeignScan *scan)
+{
+	VfdwPlan *plan = palloc0(sizeof(VfdwPlan));
+	List *numbers = list_nth(scan->fdw_private, PRIVATE_NUMBERS);
+	char *not_pushed = strVal(list_nth(scan->fdw_private, PRIVATE_NOT_PUSHED));
+
+	plan->columns = list_nth(scan->fdw_private, PRIVATE_COLUMNS);
+	plan->targets = list_nth(scan->fdw_private, PRIVATE_TARGETS);
+	plan->ordered = list_nth_int(numbers, NUMBER_ORDERED) != 0;
+	plan->vector_column = (AttrNumber) list_nth_int(numbers, NUMBER_VECTOR_COLUMN);
+	plan->metric = (enum vfdw_metric) list_nth_int(numbers, NUMBER_METRIC);
+	plan->exact = list_nth_int(numbers, NUMBER_EXACT) != 0;
+	plan->limited = list_nth_int(numbers, NUMBER_LIMITED) != 0;
+	plan->slack = list_nth_int(numbers, NUMBER_SLACK);
+	plan->rows_per_match = list_nth_int(numbers, NUMBER_ROWS_PER_MATCH);
+	plan->siblings = list_nth_int(numbers, NUMBER_SIBLINGS);
+	plan->not_pushed = not_pushed[0] != '\0' ? not_pushed : NULL;
+	return plan;
+}
+
+bool
+vfdw_limit_counts_rows(const Query *parse)
+{
+	return parse->limitCount != NULL && parse->groupClause == NIL && parse->groupingSets == NIL &&
+		   parse->distinctClause == NIL && parse->havingQual == NULL && !parse->hasAggs &&
+		   !parse->hasWindowFuncs && !parse->hasTargetSRFs;
+}
+
+/* Whether every row of a partition passes: queries of the parent bring their quals along. */
+static bool
+holds_for_partition(const RelOptInfo *baserel, Oid foreigntableid, Node *clause)
+{
+	List *partition_qual;
+
+	if (!get_rel_relispartition(foreigntableid))
+		return false;
+	partition_qual =
+		make_ands_implicit(expression_planner(get_partition_qual_relid(foreigntableid)));
+	ChangeVarNodes((Node *) partition_qual, 1, baserel->relid, 0);
+	return predicate_implied_by(list_make1(clause), partition_qual, false);
+}
+
+/* Whether a clause is "distance IS NOT NULL", or the same of the vector. */
+static bool
+asks_for_distance(const Node *clause, const Expr *distance, AttrNumber column)
+{
+	const NullTest *test = (const NullTest *) clause;
+
+	if (!IsA(clause, NullTest) || test->nulltesttype != IS_NOT_NULL || test->argisrow)
+		return false;
+	return IsA(test->arg, Var) ? ((const Var *) test->arg)->varattno == column
+							   : equal(test->arg, distance);
+}
+
+/*
+ * That there is a distance picks none of the rows that have one; the others
+ * come last anyway.
+ */
+bool
+vfdw_quals_pick(const RelOptInfo *baserel, Oid foreigntableid, const Expr *distance,
+				AttrNumber column)
+{
+	ListCell *lc;
+
+	foreach (lc, baserel->baserestrictinfo)
+	{
+		Node *clause = (Node *) lfirst_node(RestrictInfo, lc)->clause;
+
+		if (!asks_for_distance(clause, distance, column) &&
+			!holds_for_partition(baserel, foreigntableid, clause))
+			return true;
+	}
+	return false;
+}
+
+/* What of the relation some expressions look at. */
+typedef struct Needs
+{
+	Index relid;
+	const Expr *distance;  /* not looked into; NULL: nothing is spared */
+	Bitmapset *attributes; /* offset by FirstLowInvalidHeapAttributeNumber */
+	bool distance_found;
+} Needs;
+
+static bool
+find_needs(Node *node, Needs *needs)
+{
+	if (node == NULL)
+		return false;
+	if (needs->distance != NULL && equal(node, needs->distance))
+	{
+		needs->distance_found = true;
+		return false;
+	}
+	if (IsA(node, Var))
+	{
+		Var *var = (Var *) node;
+
+		if (var->varno == needs->relid && var->varlevelsup == 0)
+			needs->attributes = bms_add_member(needs->attributes,
+											   var->varattno - FirstLowInvalidHeapAttributeNumber);
+		return false;
+	}
+	return expression_tree_walker(node, find_needs, needs);
+}
+
+static bool
+needs_attribute(const Needs *needs, AttrNumber attribute)
+{
+	return bms_is_member(attribute - FirstLowInvalidHeapAttributeNumber, needs->attributes);
+}
+
+/* Of the system columns only tableoid has a meaning here. */
+static bool
+needs_system_column(const Needs *needs, Oid foreigntableid)
+{
+	for (AttrNumber attribute = FirstLowInvalidHeapAttributeNumber + 1; attribute < 0; attribute++)
+	{
+		if (!needs_attribute(needs, attribute))
+			continue;
+		if (attribute != TableOidAttributeNumber)
+			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+							errmsg("foreign table \"%s\" has no system column \"%s\"",
+								   get_rel_name(foreigntableid),
+								   NameStr(SystemAttributeDefinition(attribute)->attname)),
+							errhint("Use the key columns instead.")));
+		return true;
+	}
+	return false;
+}
+
+/* Adds a column to the scan tuple; fetched says whether its value is asked for. */
+static void
+add_target(VfdwPlan *plan, AttrNumber attribute, bool fetched)
+{
+	if (!fetched)
+	{
+		plan->targets = lappend_int(plan->targets, VFDW_TARGET_UNUSED);
+		return;
+	}
+	plan->targets = lappend_int(plan->targets, list_length(plan->columns));
+	plan->columns = lappend_int(plan->columns, attribute);
+}
+
+/* The scan tuple is the table's row; what nobody looks at is left NULL. */
+static void
+plan_whole_rows(VfdwPlan *plan, const Needs *needs, Relation table)
+{
+	TupleDesc descriptor = RelationGetDescr(table);
+	bool all = needs_attribute(needs, InvalidAttrNumber);
+
+	for (int i = 0; i < descriptor->natts; i++)
+	{
+		bool dropped = TupleDescAttr(descriptor, i)->attisdropped;
+
+		add_target(plan, i + 1, !dropped && (all || needs_attribute(needs, i + 1)));
+	}
+}
+
+static void
+add_scan_target(List **scan_tlist, Expr *expr)
+{
+	*scan_tlist =
+		lappend(*scan_tlist, makeTargetEntry(expr, list_length(*scan_tlist) + 1, NULL, false));
+}
+
+/*
+ * The scan tuple is the distance and the columns needed. "offered" are columns
+ * that a target list of the whole row names but nobody reads: they must be
+ * there to be found, but are not fetched.
+ */
+static List *
+plan_distance_rows(VfdwPlan *plan, const Needs *needs, const Needs *offered, Expr *distance,
+				   Relation table)
+{
+	TupleDesc descriptor = RelationGetDescr(table);
+	List *scan_tlist = NIL;
+
+	add_scan_target(&scan_tlist, copyObject(distance));
+	plan->targets = lappend_int(plan->targets, VFDW_TARGET_DISTANCE);
+	for (int i = 0; i < descriptor->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
+		bool needed = needs_attribute(needs, i + 1);
+
+		if (attribute->attisdropped || (!needed && !needs_attribute(offered, i + 1)))
+			continue;
+		add_scan_target(&scan_tlist,
+						(Expr *) makeVar(needs->relid, i + 1, attribute->atttypid,
+										 attribute->atttypmod, attribute->attcollation, 0));
+		add_target(plan, i + 1, needed);
+	}
+	return scan_tlist;
+}
+
+/*
+ * Scans below the same MergeAppend get the same number. Children of one parent
+ * are planned one after another, and numbers are never given twice, so it is
+ * enough to remember the last one.
+ */
+static int
+sibling_number(const PlannerInfo *root, const RelOptInfo *baserel)
+{
+	static const PlannerInfo *last_root = NULL;
+	static Bitmapset *last_parent = NULL;
+	static int last_number = 0;
+	MemoryContext old_context;
+
+	if (baserel->top_parent_relids == NULL)
+		return 0;
+	if (last_root == root && bms_equal(last_parent, baserel->top_parent_relids))
+		return last_number;
+
+	old_context = MemoryContextSwitchTo(TopMemoryContext);
+	bms_free(last_parent);
+	last_parent = bms_copy(baserel->top_parent_relids);
+	MemoryContextSwitchTo(old_context);
+	last_root = root;
+	last_number = last_number == INT_MAX ? 1 : last_number + 1;
+	return last_number;
+}
+
+/* How many rows to ask for, and whether what the index misses may be missed. */
+static void
+plan_order(VfdwPlan *plan, PlannerInfo *root, const RelOptInfo *baserel, const List *path_private)
+{
+	const VfdwRelation *relation = baserel->fdw_private;
+
+	plan->ordered = true;
+	plan->vector_column = intVal(list_nth(path_private, VFDW_PATH_COLUMN));
+	plan->metric = (enum vfdw_metric) intVal(list_nth(path_private, VFDW_PATH_METRIC));
+	plan->limited = vfdw_limit_counts_rows(root->parse);
+	/*
+	 * Rows that an index missed among the first k cannot be given later without
+	 * breaking the order. Under a LIMIT on this scan alone that is what was
+	 * asked for; where a qual picks among the rows, the one missed may be the
+	 * only one that passes.
+	 */
+	plan->exact = vfdw_quals_pick(baserel, relation->options->tableid,
+								  list_nth(path_private, VFDW_PATH_DISTANCE), plan->vector_column);
+	/* WITH TIES and Incremental Sort look at the row after the last one. */
+	if (root->parse->limitOption == LIMIT_OPTION_WITH_TIES || list_length(root->query_pathkeys) > 1)
+		plan->slack = 1;
+	plan->siblings = sibling_number(root, baserel);
+}
+
+/* Attributes of the scan tuple; returns the fdw_scan_tlist, or NIL for rows as the table has them.
+ */
+static List *
+plan_targets(VfdwPlan *plan, PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
+			 const ForeignPath *path, List *tlist, List *local_quals)
+{
+	Relation table = RelationIdGetRelation(foreigntableid);
+	Expr *distance = NULL;
+	List *scan_tlist = NIL;
+	Needs needs = {.relid = baserel->relid};
+	Needs offered = {.relid = baserel->relid};
+
+	/*
+	 * Not with row marks, because EvalPlanQual stores whole rows into the scan
+	 * tuple; not below a lateral reference, because parameters have been
+	 * replaced in tlist but not in the path's expression.
+	 */
+	if (plan->ordered && root->rowMarks == NIL && root->parse->commandType == CMD_SELECT &&
+		bms_is_empty(baserel->lateral_relids))
+		distance = list_nth(path->fdw_private, VFDW_PATH_DISTANCE);
+
+	/*
+	 * What is needed stands in the relation's target: the path's may be that of
+	 * before a projection, and tlist may name the whole row because nobody cares.
+	 */
+	needs.distance = offered.distance = distance;
+	find_needs((Node *) baserel->reltarget->exprs, &needs);
+	find_needs((Node *) local_quals, &needs);
+	find_needs((Node *) tlist, &offered);
+
+	/*
+	 * If tlist does not give the distance, nodes above will compute it of the
+	 * vector. No tlist means that a projection of the target will be put here.
+	 */
+	if (needs_system_column(&needs, foreigntableid) || needs_attribute(&needs, InvalidAttrNumber) ||
+		needs_attribute(&offered, InvalidAttrNumber) ||
+		needs_attribute(&offered, TableOidAttributeNumber) || !needs.distance_found ||
+		(tlist != NIL && !offered.distance_found))
+	{
+		needs.distance = NULL;
+		find_needs((Node *) baserel->reltarget->exprs, &needs);
+		find_needs((Node *) local_quals, &needs);
+		plan_whole_rows(plan, &needs, table);
+	}
+	else
+		scan_tlist = plan_distance_rows(plan, &needs, &offered, distance, table);
+	RelationClose(table);
+	return scan_tlist;
+}
+
+/* LIMIT or OFFSET as an expression of this scan. They hold no variables of the query. */
+static Node *
+limit_expression(const VfdwPlan *plan, Node *expression)
+{
+	if (!plan->limited || expression == NULL)
+		return (Node *) makeNullConst(INT8OID, -1, InvalidOid);
+	return copyObject(expression);
+}
+
+/* Callback: the plan node for the path that won. */
+ForeignScan *
+vectorGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
+					 ForeignPath *best_path, List *tlist, List *scan_clauses, Plan *outer_plan)
+{
+	const VfdwRelation *relation = baserel->fdw_private;
+	List *local_quals = extract_actual_clauses(scan_clauses, false);
+	Node *query = (Node *) makeNullConst(FLOAT4ARRAYOID, -1, InvalidOid);
+	double rows_per_match = relation->rows / Max(baserel->rows, 1.0);
+	VfdwPlan plan = {.not_pushed = relation->not_pushed,
+					 .rows_per_match = (int) Min(Max(rows_per_match, 1.0), MAX_ROWS_PER_MATCH)};
+	List *scan_tlist;
+	List *expressions;
+
+	if (best_path->fdw_private != NIL)
+	{
+		plan_order(&plan, root, baserel, best_path->fdw_private);
+		query = copyObject(list_nth(best_path->fdw_private, VFDW_PATH_QUERY));
+	}
+	else if (root->parse->sortClause == NIL)
+		plan.limited = vfdw_limit_counts_rows(root->parse);
+	scan_tlist = plan_targets(&plan, root, baserel, foreigntableid, best_path, tlist, local_quals);
+	expressions = list_make3(query, limit_expression(&plan, root->parse->limitCount),
+							 limit_expression(&plan, root->parse->limitOffset));
+	return make_foreignscan(tlist, local_quals, baserel->relid, expressions, plan_to_private(&plan),
+							scan_tlist, NIL, outer_plan);
+}

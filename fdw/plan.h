@@ -1,0 +1,82 @@
+/*
+ * plan.h
+ *	  What a planned scan carries: the contract between path.c, plan.c, scan.c
+ *	  and explain.c.
+ *
+ * A plan may be copied, stored, and printed before it is run, so it holds
+ * nothing but nodes: expressions in ForeignScan.fdw_exprs, the rest in
+ * fdw_private. Only plan.c knows how the latter is laid out.
+ */
+#ifndef VECTOR_FDW_PLAN_H
+#define VECTOR_FDW_PLAN_H
+
+#include "fdw/vector_fdw.h"
+
+/* Positions in ForeignScan.fdw_exprs. Each is always there; a NULL constant where nothing applies.
+ */
+enum VfdwPlanExpression
+{
+	VFDW_EXPR_QUERY,
+	VFDW_EXPR_LIMIT_COUNT, /* NULL: no LIMIT */
+	VFDW_EXPR_LIMIT_OFFSET
+};
+
+/* Where an attribute of the scan tuple comes from; from 0 on: position in VfdwPlan.columns. */
+#define VFDW_TARGET_DISTANCE (-1)
+#define VFDW_TARGET_UNUSED	 (-2) /* nobody looks: NULL */
+
+typedef struct VfdwPlan
+{
+	List *columns; /* IntList: attributes of the foreign table to fetch */
+	List *targets; /* IntList: for each attribute of the scan tuple, its source */
+	bool ordered;  /* by distance to the query vector; the following belongs to it */
+	AttrNumber vector_column;
+	enum vfdw_metric metric;
+	bool exact;			/* rows that the index misses would be missed in the result */
+	bool limited;		/* the LIMIT expressions tell how many rows to ask for at first */
+	int slack;			/* rows read beyond the LIMIT by nodes above */
+	int rows_per_match; /* rows to read until one passes the local quals */
+	int siblings;		/* scans of one MergeAppend share this number; 0: none */
+	char *not_pushed;	/* why ORDER BY distance stayed local; NULL: no reason to tell */
+} VfdwPlan;
+
+extern VfdwPlan *vfdw_plan_of(const ForeignScan *scan);
+
+/* RelOptInfo.fdw_private, from relsize.c to plan.c. */
+typedef struct VfdwRelation
+{
+	VfdwOptions *options;
+	const VfdwCollectionFacts *facts; /* NULL: not known here */
+	double rows;					  /* of the whole collection */
+	char *not_pushed;
+} VfdwRelation;
+
+/* Positions in ForeignPath.fdw_private of an ordered path; an unordered path has NIL. */
+enum VfdwPathPrivate
+{
+	VFDW_PATH_DISTANCE, /* the whole expression, as the sort key has it */
+	VFDW_PATH_QUERY,
+	VFDW_PATH_COLUMN, /* Integer: attribute number */
+	VFDW_PATH_METRIC  /* Integer */
+};
+
+/* Whether something above the scan may leave rows out or merge them, so that LIMIT tells nothing.
+ */
+extern bool vfdw_limit_counts_rows(const Query *parse);
+
+/* Whether a row that the index misses may be missed in the result because of the quals. */
+extern bool vfdw_quals_pick(const RelOptInfo *baserel, Oid foreigntableid, const Expr *distance,
+							AttrNumber column);
+
+/* deparse.c: from the plan to the request */
+
+struct VfdwRequest;
+extern struct VfdwRequest *vfdw_make_request(const VfdwPlan *plan, Relation foreign_table,
+											 const VfdwOptions *options, Oid userid);
+/* Rows to ask for at first, from the values of LIMIT and OFFSET. 0: all. */
+extern uint64 vfdw_rows_wanted(const VfdwPlan *plan, bool no_limit, int64 count, int64 offset);
+
+/* freshness.c: the WAL position that an answer must include. */
+extern XLogRecPtr vfdw_required_lsn(const VfdwOptions *options);
+
+#endif /* VECTOR_FDW_PLAN_H */

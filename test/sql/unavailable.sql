@@ -1,0 +1,53 @@
+-- The daemon is away: an error, or the exact scan of the source table where that was chosen.
+CREATE SCHEMA unavailable;
+SET search_path = unavailable, public;
+CREATE TABLE docs (id bigint PRIMARY KEY, title text, year int, embedding real[]);
+INSERT INTO docs SELECT i, 'doc ' || i, 2000 + i % 20, CASE WHEN i % 9 <> 0 THEN ARRAY[sin(i), cos(i * 1.7)]::real[] END
+	FROM generate_series(1, 50) i;
+ANALYZE docs;
+SET client_min_messages = warning;	-- whether rights were granted depends on the roles
+SELECT vector_fdw.create_collection('unavailable_docs', 'docs', 'embedding', index => 'flat', include => '{title,year}');
+RESET client_min_messages;
+CREATE SERVER nobody FOREIGN DATA WRAPPER vector_fdw OPTIONS (endpoint 'ipc:///nonexistent/vectord.sock');
+CREATE FOREIGN TABLE near (id bigint, title text, year int, embedding real[]) SERVER nobody
+	OPTIONS (collection 'unavailable_docs', schema_name 'unavailable');
+SELECT id FROM near LIMIT 1;
+SELECT id FROM near ORDER BY embedding <-> '{1,2}' LIMIT 1;
+EXPLAIN (COSTS OFF) SELECT id FROM near ORDER BY embedding <-> '{1,2}' LIMIT 1;
+
+ALTER FOREIGN TABLE near OPTIONS (ADD on_unavailable 'scan');
+SELECT id, title, embedding <-> '{1,2}' AS d FROM near ORDER BY d LIMIT 3;
+SELECT id, title, embedding <-> '{1,2}' AS d FROM docs ORDER BY d LIMIT 3;
+SET client_min_messages = warning;
+SELECT count(*), count(embedding), sum(year) FROM near;
+SELECT (SELECT array_agg(t) FROM (SELECT *, embedding <-> '{1,2}' AS d FROM near ORDER BY d, id) t)
+	= (SELECT array_agg(t) FROM (SELECT *, embedding <-> '{1,2}' AS d FROM docs ORDER BY d, id) t) AS same;
+SELECT g, array_agg(n.id) FROM generate_series(1, 3) g
+	CROSS JOIN LATERAL (SELECT id FROM near ORDER BY embedding <-> ARRAY[g, 0]::real[] LIMIT 2) n GROUP BY g ORDER BY g;
+BEGIN;
+DECLARE c SCROLL CURSOR FOR SELECT id FROM near ORDER BY embedding <-> '{1,2}';
+FETCH 2 FROM c;
+MOVE ABSOLUTE 0 IN c;
+FETCH 2 FROM c;
+MOVE FORWARD ALL IN c;
+COMMIT;
+-- rows of this transaction are there: it is the table itself
+BEGIN;
+INSERT INTO docs VALUES (1000, 'new', 1, '{1,2}');
+SELECT id FROM near ORDER BY embedding <-> '{1,2}' LIMIT 1;
+ROLLBACK;
+-- other metric, other column types
+CREATE FOREIGN TABLE near8 (id int, v double precision[] OPTIONS (column_name 'embedding')) SERVER nobody
+	OPTIONS (collection 'unavailable_docs', schema_name 'unavailable', on_unavailable 'scan');
+SELECT id, pg_typeof(id), round((v[1])::numeric, 3) AS v1 FROM near8 ORDER BY v <-> '{1,2}'::float8[] LIMIT 2;
+-- the session decides
+SET vector_fdw.on_unavailable = error;
+SELECT id FROM near LIMIT 1;
+RESET vector_fdw.on_unavailable;
+-- a source table of another database cannot be scanned
+CREATE FOREIGN TABLE elsewhere (id bigint) SERVER nobody OPTIONS (collection 'elsewhere', on_unavailable 'scan');
+SELECT id FROM elsewhere;
+
+SELECT vector_fdw.drop_collection('unavailable_docs');
+DROP SCHEMA unavailable CASCADE;
+DROP SERVER nobody;

@@ -1,0 +1,358 @@
+// client_test.cpp - one connection to one daemon, whatever the daemon does.
+#include "fdw/client.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "shared/limits.h"
+#include "test/unit/support/mock_daemon.h"
+
+namespace vfdw {
+namespace {
+
+using std::chrono::steady_clock;
+
+class ClientTest : public testing::Test {
+ protected:
+  ClientTest() {
+    char directory[] = "/tmp/vfdw_client_test_XXXXXX";
+    EXPECT_NE(nullptr, mkdtemp(directory));
+    directory_ = directory;
+    path_ = directory_ + "/sock";
+    endpoint_ = "ipc://" + path_;
+  }
+  ~ClientTest() override {
+    vfdw_client_close(client_);
+    daemon_.reset();
+    unlink(path_.c_str());
+    rmdir(directory_.c_str());
+  }
+
+  void StartDaemon() { daemon_ = std::make_unique<MockDaemon>(endpoint_); }
+  void Open(int64_t max_reply_bytes = 0) {
+    vfdw_endpoint endpoint{};
+    endpoint.endpoint = endpoint_.c_str();
+    endpoint.max_reply_bytes = max_reply_bytes;
+    ASSERT_TRUE(vfdw_client_open(&endpoint, &client_, &error_)) << error_.message;
+  }
+  void Connect() {
+    StartDaemon();
+    Open();
+    ASSERT_TRUE(Until([&] { return vfdw_client_poll(client_); }));
+  }
+
+  // As the backend waits: never longer on the descriptor than it is right to.
+  bool Until(const std::function<bool()>& condition) {
+    const auto deadline = steady_clock::now() + std::chrono::seconds(5);
+    while (!condition()) {
+      if (steady_clock::now() > deadline) return false;
+      pollfd watched{vfdw_client_descriptor(client_), POLLIN, 0};
+      poll(&watched, 1, 100);
+    }
+    return true;
+  }
+
+  vfdw_outcome Await(uint64_t id) {
+    vfdw_outcome outcome = VFDW_PENDING;
+    Until([&] {
+      vfdw_client_poll(client_);
+      vfdw_reply* reply = nullptr;
+      outcome = vfdw_client_take(client_, id, &reply, &error_);
+      if (outcome == VFDW_ARRIVED) reply_.reset(reply);
+      return outcome != VFDW_PENDING;
+    });
+    return outcome;
+  }
+
+  uint64_t SendSearch(const std::vector<const char*>& columns, const std::vector<float>& query) {
+    vfdw_search search{};
+    search.database = "app";
+    search.schema = "public";
+    search.collection = "docs";
+    search.vector_column = "embedding";
+    search.metric = 3;
+    search.query = query.data();
+    search.dimensions = query.size();
+    search.k = 10;
+    search.columns = columns.data();
+    search.column_count = columns.size();
+    search.batch_rows = 100;
+    search.timeout_ms = 1234;
+    return vfdw_client_send_search(client_, &search, &error_);
+  }
+  uint64_t SendStatus() { return vfdw_client_send_daemon_status(client_, 0, &error_); }
+
+  struct FreeReply {
+    void operator()(vfdw_reply* reply) const { vfdw_reply_free(reply); }
+  };
+
+  std::string directory_, path_, endpoint_;
+  std::unique_ptr<MockDaemon> daemon_;
+  vfdw_client* client_ = nullptr;
+  vfdw_error error_{};
+  std::unique_ptr<vfdw_reply, FreeReply> reply_;
+};
+
+TEST_F(ClientTest, SearchGoesOverAndItsRowsComeBack) {
+  Connect();
+  const uint64_t id = SendSearch({"id"}, {1, 2, 3});
+  ASSERT_NE(0u, id) << error_.message;
+  const MockDaemon::Request request = daemon_->Receive();
+  EXPECT_EQ(Op::kSearch, request.envelope.op);
+  EXPECT_EQ(id, request.envelope.request_id);
+  EXPECT_EQ(1234u, request.envelope.timeout_ms);
+  EXPECT_EQ(static_cast<uint32_t>(getpid()), request.envelope.client_pid);
+  SearchRequest search;
+  ASSERT_TRUE(Decode(request.body, &search).ok());
+  EXPECT_EQ("docs", search.collection.name);
+  EXPECT_EQ(std::vector<std::string>{"id"}, search.columns);
+  ASSERT_EQ(12u, request.raw.size());
+  float query[3];
+  memcpy(query, request.raw.data(), sizeof(query));
+  EXPECT_EQ(3.0f, query[2]);
+
+  SearchReply answer;
+  answer.rows = answer.ordered_rows = 2;
+  answer.columns.resize(1);
+  answer.columns[0].encoding = static_cast<uint8_t>(ValueEncoding::kInt64);
+  answer.columns[0].values_offset = 16;
+  answer.columns[0].values_bytes = 16;
+  answer.strategy = "graph";
+  std::string raw(32, '\0');
+  const double distances[] = {0.5, 1.5};
+  const int64_t keys[] = {7, -8};
+  memcpy(raw.data(), distances, 16);
+  memcpy(raw.data() + 16, keys, 16);
+  daemon_->Reply(request, answer, raw);
+
+  ASSERT_EQ(VFDW_ARRIVED, Await(id)) << error_.detail;
+  const vfdw_rows* rows = vfdw_reply_rows(reply_.get());
+  ASSERT_NE(nullptr, rows);
+  EXPECT_EQ(2u, rows->rows);
+  EXPECT_EQ(1.5, rows->distances[1]);
+  EXPECT_EQ(-8, static_cast<const int64_t*>(rows->columns[0].values)[1]);
+  EXPECT_STREQ("graph", rows->strategy);
+  EXPECT_EQ(nullptr, vfdw_reply_daemon(reply_.get()));
+}
+
+TEST_F(ClientTest, TwoRequestsUnderWayGetTheirOwnRepliesInAnyOrder) {
+  Connect();
+  const uint64_t first = SendStatus(), second = SendStatus();
+  const MockDaemon::Request a = daemon_->Receive(), b = daemon_->Receive();
+  DaemonStatusReply status;
+  status.name = "second";
+  daemon_->Reply(b, status);
+  status.name = "first";
+  daemon_->Reply(a, status);
+  ASSERT_EQ(VFDW_ARRIVED, Await(first));
+  EXPECT_STREQ("first", vfdw_reply_daemon(reply_.get())->name);
+  ASSERT_EQ(VFDW_ARRIVED, Await(second));
+  EXPECT_STREQ("second", vfdw_reply_daemon(reply_.get())->name);
+}
+
+TEST_F(ClientTest, ForgottenRequestIsCancelledAndItsLateReplyAndCursorAreDropped) {
+  Connect();
+  const uint64_t forgotten = SendSearch({}, {1});
+  const MockDaemon::Request request = daemon_->Receive();
+  vfdw_client_forget(client_, forgotten);
+  const MockDaemon::Request cancel = daemon_->Receive();
+  EXPECT_EQ(Op::kCancel, cancel.envelope.op);
+  CancelRequest body;
+  ASSERT_TRUE(Decode(cancel.body, &body).ok());
+  EXPECT_EQ(forgotten, body.request_id);
+
+  SearchReply late;
+  late.cursor = 77;
+  daemon_->Reply(request, late);
+  const uint64_t id = SendStatus();
+  daemon_->Reply(daemon_->Receive(), DaemonStatusReply{});
+  ASSERT_EQ(VFDW_ARRIVED, Await(id));
+  const MockDaemon::Request close = daemon_->Receive();
+  EXPECT_EQ(Op::kCloseCursor, close.envelope.op);
+  vfdw_reply* reply = nullptr;
+  EXPECT_EQ(VFDW_FAILED, vfdw_client_take(client_, forgotten, &reply, &error_));
+}
+
+TEST_F(ClientTest, DaemonsErrorArrivesWithSqlstateAndHint) {
+  Connect();
+  const uint64_t id = SendStatus();
+  daemon_->ReplyError(daemon_->Receive(),
+                      Status(ErrorCode::NOT_READY, "collection \"x\" is being built"));
+  ASSERT_EQ(VFDW_FAILED, Await(id));
+  EXPECT_EQ(VFDW_ERR_NOT_READY, error_.code);
+  EXPECT_STREQ("57P03", error_.sqlstate);
+  EXPECT_STREQ("collection \"x\" is being built", error_.message);
+  EXPECT_NE('\0', error_.hint[0]);
+}
+
+TEST_F(ClientTest, LostConnectionFailsAllThatIsUnderWayAtOnce) {
+  Connect();
+  const uint64_t first = SendStatus(), second = SendStatus();
+  daemon_->Receive();
+  const auto lost_at = steady_clock::now();
+  daemon_.reset();
+  EXPECT_EQ(VFDW_FAILED, Await(first));
+  EXPECT_EQ(VFDW_ERR_CONNECTION_LOST, error_.code);
+  EXPECT_STREQ("08006", error_.sqlstate);
+  EXPECT_EQ(VFDW_FAILED, Await(second));
+  EXPECT_LT(steady_clock::now() - lost_at, std::chrono::seconds(1));
+  EXPECT_EQ(0u, SendStatus());
+}
+
+TEST_F(ClientTest, LossIsNoticedEvenIfAnotherDaemonListensBeforeTheNextPoll) {
+  Connect();
+  const uint64_t id = SendStatus();
+  daemon_->Receive();
+  daemon_.reset();
+  StartDaemon();
+  EXPECT_EQ(VFDW_FAILED, Await(id));
+  EXPECT_FALSE(vfdw_client_poll(client_));
+  ASSERT_TRUE(vfdw_client_reconnect(client_, &error_)) << error_.detail;
+  ASSERT_TRUE(Until([&] { return vfdw_client_poll(client_); }));
+  const uint64_t again = SendStatus();
+  daemon_->Reply(daemon_->Receive(), DaemonStatusReply{});
+  EXPECT_EQ(VFDW_ARRIVED, Await(again)) << error_.detail;
+}
+
+TEST_F(ClientTest, CursorOfALostConnectionIsNotFetchedFromTheNextDaemon) {
+  Connect();
+  const uint64_t id = SendSearch({}, {1});
+  SearchReply answer;
+  answer.cursor = 5;
+  daemon_->Reply(daemon_->Receive(), answer);
+  ASSERT_EQ(VFDW_ARRIVED, Await(id));
+  EXPECT_NE(0u, vfdw_client_send_fetch(client_, 5, 10, 0, &error_));
+  ASSERT_TRUE(vfdw_client_reconnect(client_, &error_));
+  ASSERT_TRUE(Until([&] { return vfdw_client_poll(client_); }));
+  EXPECT_EQ(0u, vfdw_client_send_fetch(client_, 5, 10, 0, &error_));
+  EXPECT_EQ(VFDW_ERR_CONNECTION_LOST, error_.code);
+}
+
+TEST_F(ClientTest, SendingBeforeTheConnectionStandsFails) {
+  Open();
+  EXPECT_FALSE(vfdw_client_poll(client_));
+  EXPECT_EQ(0u, SendStatus());
+  EXPECT_EQ(VFDW_ERR_UNAVAILABLE, error_.code);
+}
+
+TEST_F(ClientTest, ProbeTellsWhyNobodyListens) {
+  EXPECT_FALSE(vfdw_endpoint_listens(endpoint_.c_str(), &error_));
+  EXPECT_NE(nullptr, strstr(error_.detail, "There is no socket")) << error_.detail;
+  StartDaemon();
+  EXPECT_TRUE(vfdw_endpoint_listens(endpoint_.c_str(), &error_));
+  EXPECT_TRUE(vfdw_endpoint_listens("tcp://127.0.0.1:1", &error_));
+  EXPECT_FALSE(vfdw_endpoint_listens(("ipc:///" + std::string(200, 'x')).c_str(), &error_));
+}
+
+TEST_F(ClientTest, UnusableEndpointOrKeyIsRefusedWithItsReason) {
+  vfdw_endpoint endpoint{};
+  endpoint.endpoint = "nonsense";
+  EXPECT_FALSE(vfdw_client_open(&endpoint, &client_, &error_));
+  EXPECT_EQ(VFDW_ERR_INVALID_PARAMETER, error_.code);
+  endpoint.endpoint = "tcp://127.0.0.1:5970";
+  endpoint.server_public_key = "short";
+  EXPECT_FALSE(vfdw_client_open(&endpoint, &client_, &error_));
+  EXPECT_EQ(VFDW_ERR_INVALID_PARAMETER, error_.code);
+}
+
+TEST_F(ClientTest, ForeignBytesInsteadOfAHeaderFailWhatIsUnderWay) {
+  for (const std::string& header : {std::string("HTTP/1.1 400 Bad Request"), std::string(),
+                                    std::string(kEnvelopeBytes, '\xff')}) {
+    if (client_ == nullptr) Connect();
+    const uint64_t id = SendStatus();
+    daemon_->Send({daemon_->Receive().peer, header, "x"});
+    ASSERT_EQ(VFDW_FAILED, Await(id));
+    EXPECT_EQ(VFDW_ERR_MALFORMED_MESSAGE, error_.code);
+  }
+}
+
+TEST_F(ClientTest, GarbageBehindAGoodHeaderFailsThatRequestOnly) {
+  Connect();
+  using Change = std::function<void(Envelope*, std::vector<std::string>*)>;
+  const std::vector<Change> changes = {
+      [](Envelope* e, auto*) { e->op = Op::kList; },
+      [](Envelope* e, auto*) { e->body_bytes++; },
+      [](Envelope* e, auto*) { e->flags |= kFlagRaw; },
+      [](Envelope*, auto* body) { body->push_back("surplus"); },
+      [](Envelope*, auto* body) {
+        for (int i = 0; i < 50; i++) body->push_back("surplus");
+      },
+      [](Envelope*, auto* body) { body->clear(); },
+      [](Envelope* e, auto* body) {
+        body->at(0) = std::string(100, '\xc1');
+        e->body_bytes = 100;
+      },
+      [](Envelope* e, auto* body) {  // claims four thousand million elements
+        body->at(0) = std::string("\xdd\xff\xff\xff\xff", 5);
+        e->body_bytes = 5;
+      },
+      [](Envelope* e, auto*) { e->flags |= kFlagError; },
+      [](Envelope* e, auto*) { e->version = 99; },
+  };
+  for (size_t i = 0; i < changes.size(); i++) {
+    const uint64_t id = SendStatus(), other = SendStatus();
+    const MockDaemon::Request request = daemon_->Receive(), next = daemon_->Receive();
+    DaemonStatusReply status;
+    status.pid = 1;
+    std::vector<std::string> body = {Encode(status)};
+    Envelope envelope = MockDaemon::HeaderFor(request, body[0], {});
+    changes[i](&envelope, &body);
+    std::vector<std::string> frames = {request.peer, MockDaemon::Header(envelope)};
+    frames.insert(frames.end(), body.begin(), body.end());
+    daemon_->Send(frames);
+    ASSERT_EQ(VFDW_FAILED, Await(id)) << "change " << i;
+    daemon_->Reply(next, status);
+    EXPECT_EQ(VFDW_ARRIVED, Await(other)) << "change " << i << ": " << error_.detail;
+  }
+}
+
+TEST_F(ClientTest, ReplyBeyondTheLimitBreaksTheConnectionInsteadOfTakingMemory) {
+  StartDaemon();
+  Open(/*max_reply_bytes=*/1000);
+  ASSERT_TRUE(Until([&] { return vfdw_client_poll(client_); }));
+  const uint64_t id = SendStatus();
+  DaemonStatusReply status;
+  status.name = std::string(5000, 'x');
+  daemon_->Reply(daemon_->Receive(), status);
+  EXPECT_EQ(VFDW_FAILED, Await(id));
+  EXPECT_EQ(VFDW_ERR_CONNECTION_LOST, error_.code);
+}
+
+TEST_F(ClientTest, RequestBeyondTheLimitIsRefusedHere) {
+  Connect();
+  EXPECT_EQ(0u, SendSearch({}, std::vector<float>(VFDW_MAX_REQUEST_BYTES / 4 + 1)));
+  EXPECT_EQ(VFDW_ERR_LIMIT_EXCEEDED, error_.code);
+  EXPECT_STREQ("54000", error_.sqlstate);
+}
+
+TEST_F(ClientTest, ChildProcessDoesNotTouchItsParentsConnection) {
+  Connect();
+  const pid_t child = fork();
+  if (child == 0) {
+    vfdw_client* own = nullptr;
+    vfdw_endpoint endpoint{};
+    endpoint.endpoint = endpoint_.c_str();
+    const bool refused = !vfdw_client_poll(client_) && SendStatus() == 0;
+    vfdw_client_close(client_);
+    const bool opened = vfdw_client_open(&endpoint, &own, &error_);
+    _exit(refused && opened ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(child, waitpid(child, &status, 0));
+  EXPECT_EQ(0, status);
+  const uint64_t id = SendStatus();
+  daemon_->Reply(daemon_->Receive(), DaemonStatusReply{});
+  EXPECT_EQ(VFDW_ARRIVED, Await(id));
+}
+
+}  // namespace
+}  // namespace vfdw

@@ -1,0 +1,732 @@
+// stream_test.cpp - slots and the stream against a real server.
+//
+// Skipped unless VECTORD_TEST_DSN names a database of a scratch cluster with wal_level = logical, as
+// superuser: tables, slots and publications that begin with stream_test are created there, and
+// walsenders are terminated. VECTORD_TEST_RESTART, where set, is a command that restarts
+// the cluster when a mode (immediate, fast) is appended to it. VECTORD_TEST_SECONDS is how long
+// each of the random tests writes (3), VECTORD_TEST_SEED repeats one of them.
+#include "daemon/source/stream.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <random>
+#include <thread>
+
+#include "daemon/base/clock.h"
+#include "daemon/source/vector_decoder.h"
+#include "test/unit/source/stream_model.h"
+
+namespace vectord {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr char kSlot[] = "stream_test";
+constexpr char kPublication[] = "stream_test";
+
+std::string Environment(const char* name) {
+  const char* value = getenv(name);
+  return value ? value : "";
+}
+
+int SecondsOfWriting() {
+  const std::string text = Environment("VECTORD_TEST_SECONDS");
+  return text.empty() ? 3 : atoi(text.c_str());
+}
+
+uint32_t Seed() {
+  const std::string text = Environment("VECTORD_TEST_SEED");
+  const uint32_t seed = text.empty() ? std::random_device()() : strtoul(text.c_str(), nullptr, 10);
+  fprintf(stderr, "VECTORD_TEST_SEED=%u\n", seed);
+  return seed;
+}
+
+template <typename Condition>
+bool WaitFor(const Condition& condition, milliseconds longest = seconds(30)) {
+  const auto deadline = steady_clock::now() + longest;
+  while (!condition()) {
+    if (steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  return true;
+}
+
+// A session that is opened again when the server has gone.
+class Session {
+ public:
+  explicit Session(std::string dsn) : dsn_(std::move(dsn)) {}
+
+  // Empty when the statement failed.
+  std::optional<PgRows> Try(const std::string& sql) {
+    if (connection_ == nullptr || !connection_->usable()) {
+      auto connected = PgConnection::Connect(dsn_, stop_);
+      if (!connected.ok()) return std::nullopt;
+      connection_ = std::move(connected).value();
+    }
+    auto rows = connection_->Exec(sql);
+    if (!rows.ok()) {
+      last_error_ = rows.status().ToString();
+      return std::nullopt;
+    }
+    return std::move(rows).value();
+  }
+  PgRows Do(const std::string& sql) {
+    std::optional<PgRows> rows;
+    WaitFor([&] { return (rows = Try(sql)).has_value() || (connection_ && connection_->usable()); });
+    EXPECT_TRUE(rows.has_value()) << sql << "\n" << last_error_;
+    return rows.value_or(PgRows());
+  }
+  std::string Value(const std::string& sql) {
+    const PgRows rows = Do(sql);
+    return rows.empty() || rows[0].empty() ? "" : rows[0][0].value_or("");
+  }
+  void Transaction(const std::vector<std::string>& statements) {
+    bool succeeded = Try("BEGIN").has_value();
+    for (const std::string& statement : statements) succeeded = succeeded && Try(statement);
+    (void)Try(succeeded ? "COMMIT" : "ROLLBACK");
+  }
+  PgConnection* connection() { return connection_.get(); }
+
+ private:
+  const std::string dsn_;
+  StopSignal stop_;
+  std::unique_ptr<PgConnection> connection_;
+  std::string last_error_;
+};
+
+class StreamTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    dsn_ = Environment("VECTORD_TEST_DSN");
+    if (dsn_.empty()) GTEST_SKIP() << "VECTORD_TEST_DSN is not set";
+    session_ = std::make_unique<Session>(dsn_);
+    CleanUp();
+    // Long vectors are stored out of line; a key may be, too.
+    session_->Do("CREATE TABLE public.stream_test_docs (id int PRIMARY KEY, v real[], note text)");
+    session_->Do("ALTER TABLE public.stream_test_docs ALTER v SET STORAGE external");
+    session_->Do(
+        "CREATE TABLE public.stream_test_pairs (a text, b bigint, v real[], PRIMARY KEY (a, b))");
+    session_->Do("ALTER TABLE public.stream_test_pairs ALTER a SET STORAGE external");
+    session_->Do(
+        "CREATE PUBLICATION stream_test FOR TABLE public.stream_test_docs, "
+        "public.stream_test_pairs");
+    auto connection = ReplicationConnection::Connect(dsn_, stop_);
+    ASSERT_TRUE(connection.ok()) << connection.status().ToString();
+    NewSlot slot;
+    slot.name = kSlot;
+    const auto created = CreateSlot(connection->get(), slot, dsn_, stop_);
+    ASSERT_TRUE(created.ok()) << created.status().ToString();
+    EXPECT_TRUE(created->snapshot_name.empty());
+    model_.set_durable(created->consistent_point);
+  }
+  void TearDown() override {
+    if (session_ == nullptr) return;
+    stream_.reset();
+    CleanUp();
+  }
+  void CleanUp() {
+    session_->Do(
+        "SELECT pg_terminate_backend(active_pid, 5000) FROM pg_replication_slots"
+        " WHERE active_pid IS NOT NULL AND slot_name LIKE 'stream_test%'");
+    session_->Do(
+        "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
+        " WHERE slot_name LIKE 'stream_test%'");
+    session_->Do("DROP PUBLICATION IF EXISTS stream_test");
+    session_->Do("DROP TABLE IF EXISTS public.stream_test_docs, public.stream_test_pairs");
+  }
+
+  StreamOptions Options() const {
+    StreamOptions options;
+    options.dsn = dsn_;
+    options.slot = kSlot;
+    options.publications = {kPublication};
+    options.status_interval = milliseconds(200);
+    options.longest_backoff = milliseconds(500);
+    options.buffer.spill_path = "/tmp/vectord_stream_test_spill." + std::to_string(getpid());
+    return options;
+  }
+  void StartStream(StreamOptions options) {
+    stream_ = std::make_unique<ChangeStream>(std::move(options), &model_, &budget_, &files_);
+    ASSERT_TRUE(stream_->Start().ok());
+  }
+  void StartStream() { StartStream(Options()); }
+
+  bool IsStreaming() const { return stream_->status().state == StreamState::kStreaming; }
+  StreamFault FaultOfNewStream(StreamOptions options) {
+    StartStream(std::move(options));
+    EXPECT_TRUE(WaitFor([&] { return stream_->status().problem.fault != StreamFault::kNone; }));
+    const StreamProblem problem = stream_->status().problem;
+    EXPECT_FALSE(problem.status.ok());
+    stream_.reset();
+    return problem.fault;
+  }
+
+  // Waits until all that is committed now has been applied.
+  void CatchUp() {
+    const Lsn now = *ParseLsn(session_->Value("SELECT pg_current_wal_insert_lsn()"));
+    // A transaction after it, so that the position certainly passes it.
+    session_->Do("SELECT pg_logical_emit_message(true, 'vectord.heartbeat', '')");
+    ASSERT_TRUE(WaitFor([&] { return model_.applied() >= now; }))
+        << "applied " << LsnText(model_.applied()) << " of " << LsnText(now) << ": "
+        << stream_->status().problem.status.ToString();
+  }
+
+  ModelTable ReadTable(PgConnection* connection, const std::string& table,
+                       const std::vector<std::string>& key_columns) const {
+    const auto names = connection->Exec(
+        "SELECT attname FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0"
+        " AND NOT attisdropped ORDER BY attnum",
+        {"public." + table});
+    EXPECT_TRUE(names.ok()) << names.status().ToString();
+    const auto rows = connection->ExecBinary("SELECT * FROM public." + table);
+    EXPECT_TRUE(rows.ok()) << rows.status().ToString();
+    ModelTable content;
+    for (const PgRow& row : *rows) {
+      std::string key;
+      ModelRow values;
+      for (size_t i = 0; i < row.size(); i++) {
+        const std::string name = *(*names)[i][0];
+        if (row[i]) values[name] = row[i];
+        for (const std::string& key_column : key_columns)
+          if (name == key_column) key += std::to_string(row[i]->size()) + ":" + *row[i];
+      }
+      content[key] = values;
+    }
+    return content;
+  }
+  // Columns that are NULL or do not exist any more do not count.
+  void ExpectEqual(const std::string& table, const std::vector<std::string>& key_columns) {
+    session_->Do("SELECT 1");
+    const ModelTable expected = ReadTable(session_->connection(), table, key_columns);
+    std::set<std::string> columns;
+    for (const PgRow& row : session_->Do("SELECT attname FROM pg_attribute WHERE attrelid ="
+                                         " 'public." + table + "'::regclass AND NOT attisdropped"))
+      columns.insert(*row[0]);
+    ModelTable actual;
+    for (const auto& [key, row] : model_.table(table))
+      for (const auto& [column, value] : row) {
+        ModelRow& kept = actual[key];
+        if (value && columns.count(column)) kept[column] = value;
+      }
+    EXPECT_EQ(actual.size(), expected.size()) << table;
+    EXPECT_TRUE(actual == expected) << table;
+  }
+  void ExpectModelEqualsTables() {
+    CatchUp();
+    ExpectEqual("stream_test_docs", {"id"});
+    ExpectEqual("stream_test_pairs", {"a", "b"});
+    EXPECT_THAT(model_.faults(), IsEmpty());
+  }
+  void Restart(const std::string& mode) {
+    const std::string command = Environment("VECTORD_TEST_RESTART") + " " + mode + " >/dev/null 2>&1";
+    EXPECT_EQ(system(command.c_str()), 0) << command;
+  }
+
+  std::string dsn_;
+  StopSignal stop_;
+  std::unique_ptr<Session> session_;
+  MemoryBudget budget_{256 << 20, "test"};
+  PosixFileSystem files_;
+  StreamModel model_;
+  std::unique_ptr<ChangeStream> stream_;  // last: it ends before what it uses
+};
+
+// ---- random changes ------------------------------------------------------------------------------------
+
+// What applications do, by chance.
+class Writer {
+ public:
+  Writer(std::string dsn, uint32_t seed, int number)
+      : session_(std::move(dsn)), random_(seed), number_(number) {}
+
+  void Run(const std::atomic<bool>& stop) {
+    while (!stop) session_.Transaction(Statements());
+  }
+
+ private:
+  int Upto(int count) { return std::uniform_int_distribution<int>(0, count - 1)(random_); }
+  std::string Id() { return std::to_string(Upto(300)); }
+  std::string Vector() {
+    // Out of line or not.
+    return "(SELECT array_agg(random()::real) FROM generate_series(1, " +
+           std::to_string(Upto(2) ? 4 : 700) + "))";
+  }
+  std::string Text() { return "'" + std::string(static_cast<size_t>(Upto(40)), 'x') + "'"; }
+
+  std::string Statement() {
+    const std::string docs = "public.stream_test_docs", pairs = "public.stream_test_pairs";
+    switch (Upto(12)) {
+      case 0:
+      case 1:
+        return "INSERT INTO " + docs + " (id, v, note) SELECT " + Id() + ", " + Vector() + ", " +
+               Text() + " ON CONFLICT (id) DO UPDATE SET v = excluded.v";
+      case 2:
+        return "INSERT INTO " + docs + " (id, v) SELECT i, " + Vector() +
+               " FROM generate_series(1, 300) AS i ON CONFLICT DO NOTHING";
+      case 3:
+        return "UPDATE " + docs + " SET note = " + Text() + " WHERE id % 7 = " +
+               std::to_string(Upto(7));
+      case 4:
+        return "UPDATE " + docs + " SET v = " + Vector() + " WHERE id = " + Id();
+      case 5:
+        return "UPDATE " + docs + " SET id = id + 1000 * " + std::to_string(1 + Upto(9)) +
+               " WHERE id = " + Id();
+      case 6:
+        return "DELETE FROM " + docs + " WHERE id % 11 = " + std::to_string(Upto(11));
+      case 7:
+        return "UPDATE " + docs + " SET v = NULL WHERE id = " + Id();
+      case 8:
+        return "INSERT INTO " + pairs + " SELECT repeat(chr(97 + " + Id() + " % 26), 1200) || " +
+               Id() + ", " + Id() + ", " + Vector() + " ON CONFLICT DO NOTHING";
+      case 9:
+        return "UPDATE " + pairs + " SET v = " + Vector() + " WHERE b % 5 = " +
+               std::to_string(Upto(5));
+      case 10:
+        return "UPDATE " + pairs + " SET b = b + 10000 WHERE b = " + Id();
+      default:
+        return "DELETE FROM " + pairs + " WHERE b = " + Id();
+    }
+  }
+
+  std::vector<std::string> Statements() {
+    const int kind = Upto(60);
+    if (kind == 0) return {"TRUNCATE public.stream_test_docs"};
+    if (kind == 1) return {"TRUNCATE public.stream_test_docs, public.stream_test_pairs"};
+    if (kind == 2 && number_ == 0)
+      return {"ALTER TABLE public.stream_test_docs ADD COLUMN IF NOT EXISTS extra int",
+              "UPDATE public.stream_test_docs SET extra = id WHERE id < 50"};
+    if (kind == 3 && number_ == 0)
+      return {Statement(), "ALTER TABLE public.stream_test_docs DROP COLUMN IF EXISTS extra",
+              Statement()};
+    std::vector<std::string> statements;
+    for (int i = Upto(6); i >= 0; i--) {
+      const int wrapped = Upto(4);
+      if (wrapped == 0) statements.push_back("SAVEPOINT s");
+      statements.push_back(Statement());
+      if (wrapped == 0) statements.push_back(Upto(2) ? "ROLLBACK TO s" : "RELEASE s");
+    }
+    return statements;
+  }
+
+  Session session_;
+  std::minstd_rand random_;
+  const int number_;
+};
+
+class Writers {
+ public:
+  Writers(const std::string& dsn, uint32_t seed) {
+    for (int i = 0; i < 2; i++)
+      threads_.emplace_back([this, dsn, seed, i] {
+        Writer(dsn, seed + static_cast<uint32_t>(i), i).Run(stop_);
+      });
+  }
+  ~Writers() {
+    stop_ = true;
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+ private:
+  std::atomic<bool> stop_{false};
+  std::vector<std::thread> threads_;
+};
+
+TEST_F(StreamTest, FollowsRandomChanges) {
+  StartStream();
+  {
+    Writers writers(dsn_, Seed());
+    std::this_thread::sleep_for(seconds(SecondsOfWriting()));
+  }
+  ExpectModelEqualsTables();
+  EXPECT_GT(model_.unchanged_values(), 0u);
+  EXPECT_EQ(stream_->status().sessions, 1u);
+  fprintf(stderr, "%lu transactions, %lu changes, %lu unchanged values, %lu relation changes\n",
+          model_.transactions(), stream_->status().counters.changes, model_.unchanged_values(),
+          model_.relation_changes());
+}
+
+TEST_F(StreamTest, NothingIsLostOrAppliedTwiceWhateverDies) {
+  const uint32_t seed = Seed();
+  std::minstd_rand random(seed);
+  const bool may_restart = !Environment("VECTORD_TEST_RESTART").empty();
+  StreamOptions options = Options();
+  options.buffer.memory_limit_bytes = 64 << 10;  // most go through the file
+  options.buffer.block_bytes = 16 << 10;
+  StartStream(options);
+  int walsenders = 0, crashes = 0, restarts = 0;
+  {
+    Writers writers(dsn_, seed);
+    const auto end = steady_clock::now() + seconds(3 * SecondsOfWriting());
+    while (steady_clock::now() < end) {
+      std::this_thread::sleep_for(milliseconds(random() % 300));
+      if (random() % 2 == 0) model_.Checkpoint();
+      switch (random() % (may_restart ? 8 : 7)) {
+        case 0:
+        case 1:
+        case 2:
+          walsenders++;
+          (void)session_->Try("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots"
+                              " WHERE slot_name = 'stream_test' AND active_pid IS NOT NULL");
+          break;
+        case 3:
+        case 4:
+          crashes++;
+          stream_.reset();
+          model_.Crash();
+          StartStream(options);
+          break;
+        case 7:
+          restarts++;
+          Restart("immediate");
+          break;
+        default:
+          break;
+      }
+    }
+  }
+  ExpectModelEqualsTables();
+  fprintf(stderr, "%d walsenders, %d crashes of ours, %d of the server, %lu transactions\n",
+          walsenders, crashes, restarts, model_.transactions());
+}
+
+TEST_F(StreamTest, ATransactionLargerThanTheMemoryIsApplied) {
+  StreamOptions options = Options();
+  options.buffer.memory_limit_bytes = 1 << 20;
+  StartStream(options);
+  session_->Do(
+      "INSERT INTO public.stream_test_docs SELECT i, array_fill(i::real, array[200])"
+      " FROM generate_series(1, 20000) AS i");
+  ExpectModelEqualsTables();
+  EXPECT_GT(stream_->status().counters.spilled_bytes, uint64_t{10} << 20);
+  EXPECT_LE(budget_.peak(), size_t{2} << 20);
+}
+
+// ---- what arrives ----------------------------------------------------------------------------------------
+
+TEST_F(StreamTest, MessagesAndTransactionsHaveTheirIds) {
+  StartStream();
+  session_->Do("SELECT pg_logical_emit_message(true, 'p', 'inside')");
+  session_->Do("SELECT pg_logical_emit_message(false, 'p', 'outside')");
+  session_->Do("INSERT INTO public.stream_test_docs VALUES (1)");
+  CatchUp();
+  EXPECT_THAT(model_.messages(), ElementsAre("inside", "outside"));
+  EXPECT_EQ(stream_->status().counters.transactions, 2u);
+  EXPECT_GT(stream_->status().counters.last_commit_time_us, 0);
+}
+
+TEST_F(StreamTest, PreparedTransactionsComeWhenTheyAreCommitted) {
+  if (session_->Value("SHOW max_prepared_transactions") == "0") GTEST_SKIP();
+  StartStream();
+  for (const char* sql : {"BEGIN", "INSERT INTO public.stream_test_docs VALUES (1)",
+                          "PREPARE TRANSACTION 'stream_test'"})
+    session_->Do(sql);
+  CatchUp();
+  EXPECT_TRUE(model_.table("stream_test_docs").empty());
+  session_->Do("COMMIT PREPARED 'stream_test'");
+  ExpectModelEqualsTables();
+  EXPECT_EQ(model_.table("stream_test_docs").size(), 1u);
+}
+
+TEST_F(StreamTest, FullIdentityServesAsWell) {
+  session_->Do("ALTER TABLE public.stream_test_docs REPLICA IDENTITY FULL");
+  StartStream();
+  session_->Do("INSERT INTO public.stream_test_docs SELECT i FROM generate_series(1, 5) AS i");
+  session_->Do("DELETE FROM public.stream_test_docs WHERE id < 3");
+  CatchUp();
+  EXPECT_EQ(model_.table("stream_test_docs").size(), 3u);
+  EXPECT_THAT(model_.faults(), IsEmpty());
+}
+
+// ---- initial copies ----------------------------------------------------------------------------------------
+
+TEST_F(StreamTest, ACopyUnderAnExportedSnapshotAndTheStreamFromItsPointMeetExactly) {
+  const Lsn behind = *ParseLsn(session_->Value("SELECT pg_current_wal_lsn()"));
+  std::optional<Writers> writers(std::in_place, dsn_, Seed());
+  ASSERT_TRUE(WaitFor([&] {
+    return session_->Value("SELECT count(*) > 100 FROM public.stream_test_docs") == "t";
+  }));
+  auto connection = ReplicationConnection::Connect(dsn_, stop_);
+  ASSERT_TRUE(connection.ok());
+  NewSlot slot;
+  slot.name = "stream_test_copy";
+  slot.temporary = slot.export_snapshot = true;
+  const auto created = CreateSlot(connection->get(), slot, dsn_, stop_);
+  ASSERT_TRUE(created.ok()) << created.status().ToString();
+  EXPECT_GT(created->consistent_point, behind);
+
+  Session copier(dsn_);
+  copier.Do("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+  copier.Do("SET TRANSACTION SNAPSHOT '" + created->snapshot_name + "'");
+  model_.Load("stream_test_docs", ReadTable(copier.connection(), "stream_test_docs", {"id"}),
+              created->consistent_point);
+  model_.Load("stream_test_pairs", ReadTable(copier.connection(), "stream_test_pairs", {"a", "b"}),
+              created->consistent_point);
+  // The main stream, from the point on: what was committed before is in the copy.
+  model_.set_durable(created->consistent_point);
+  StartStream();
+  std::this_thread::sleep_for(milliseconds(500));
+  writers.reset();
+  ExpectModelEqualsTables();
+}
+
+TEST_F(StreamTest, ASlotThatHasToWaitSaysForWhom) {
+  Session blocker(dsn_);
+  blocker.Do("BEGIN");
+  blocker.Do("INSERT INTO public.stream_test_docs VALUES (1)");
+  const std::string pid = blocker.Value("SELECT pg_backend_pid()");
+  auto connection = ReplicationConnection::Connect(dsn_, stop_);
+  ASSERT_TRUE(connection.ok());
+  NewSlot slot;
+  slot.name = "stream_test_waits";
+  slot.report_interval = milliseconds(100);
+  slot.lock_timeout = milliseconds(1000);
+  std::vector<std::string> reports;
+  const auto note = [&](const std::vector<SlotBlocker>& blockers) {
+    for (const SlotBlocker& each : blockers) reports.push_back(each.ToString());
+  };
+  const auto timed_out = CreateSlot(connection->get(), slot, dsn_, stop_, note);
+  EXPECT_EQ(timed_out.status().code(), ErrorCode::SOURCE_FAILED) << timed_out.status().ToString();
+  ASSERT_FALSE(reports.empty());
+  EXPECT_THAT(reports[0], HasSubstr("process " + pid));
+  EXPECT_THAT(reports[0], HasSubstr("idle in transaction"));
+  const SqlRunner run = [&](const std::string& sql) { return (*connection)->Exec(sql); };
+  auto status = ReadSlotStatus(run, slot.name);
+  ASSERT_TRUE(status.ok()) << status.status().ToString();
+  EXPECT_FALSE(status->has_value()) << "it must not hold back WAL";
+
+  slot.lock_timeout = seconds(20);
+  reports.clear();
+  const auto created = CreateSlot(connection->get(), slot, dsn_, stop_, [&](const auto& blockers) {
+    note(blockers);
+    blocker.Do("COMMIT");
+  });
+  ASSERT_TRUE(created.ok()) << created.status().ToString();
+  EXPECT_FALSE(reports.empty());
+  status = ReadSlotStatus(run, slot.name);
+  ASSERT_TRUE(status.ok() && status->has_value());
+  EXPECT_EQ((*status)->plugin, "pgoutput");
+  EXPECT_FALSE((*status)->temporary);
+  EXPECT_EQ((*status)->wal_status, WalStatus::kReserved);
+  EXPECT_EQ((*status)->confirmed_flush_lsn, created->consistent_point);
+  EXPECT_TRUE(DropSlot(connection->get(), slot.name).ok());
+  EXPECT_TRUE(DropSlot(connection->get(), slot.name).ok()) << "gone is gone";
+}
+
+TEST_F(StreamTest, AStopEndsTheWaitForASlot) {
+  Session blocker(dsn_);
+  blocker.Do("BEGIN");
+  blocker.Do("INSERT INTO public.stream_test_docs VALUES (1)");
+  StopSignal stop;
+  auto connection = ReplicationConnection::Connect(dsn_, stop);
+  ASSERT_TRUE(connection.ok());
+  NewSlot slot;
+  slot.name = "stream_test_waits";
+  slot.temporary = true;
+  std::thread stopper([&] {
+    std::this_thread::sleep_for(milliseconds(200));
+    stop.Request();
+  });
+  const auto started = steady_clock::now();
+  EXPECT_EQ(CreateSlot(connection->get(), slot, dsn_, stop).status().code(), ErrorCode::CANCELED);
+  EXPECT_LT(steady_clock::now() - started, seconds(1));
+  stopper.join();
+  blocker.Do("ROLLBACK");
+}
+
+// ---- faults ------------------------------------------------------------------------------------------------
+
+TEST_F(StreamTest, EachReasonNotToGoOnHasItsName) {
+  const SystemIdentity source = [&] {
+    auto connection = ReplicationConnection::Connect(dsn_, stop_);
+    return *IdentifySystem(connection->get());
+  }();
+  StreamOptions options = Options();
+  options.slot = "stream_test_nobody";
+  EXPECT_EQ(FaultOfNewStream(options), StreamFault::kSlotMissing);
+  options = Options();
+  options.expected.system_identifier = 1;
+  EXPECT_EQ(FaultOfNewStream(options), StreamFault::kOtherSystem);
+  options.expected = {source.system_identifier, source.timeline + 1};
+  EXPECT_EQ(FaultOfNewStream(options), StreamFault::kOtherTimeline);
+  options = Options();
+  options.publications.push_back("stream_test_no'\"body");
+  EXPECT_EQ(FaultOfNewStream(options), StreamFault::kPublicationMissing);
+  options = Options();
+  options.dsn += " port=1";
+  EXPECT_EQ(FaultOfNewStream(options), StreamFault::kUnreachable);
+  options = Options();
+  options.slot = "No Slot";
+  EXPECT_FALSE(ChangeStream(options, &model_, &budget_, &files_).Start().ok());
+
+  const Lsn durable = model_.DurableLsn();
+  model_.set_durable(Lsn{static_cast<uint64_t>(durable) - 1});
+  EXPECT_EQ(FaultOfNewStream(Options()), StreamFault::kSlotAhead);
+  model_.set_durable(Lsn{static_cast<uint64_t>(source.flushed_lsn) + (uint64_t{1} << 40)});
+  EXPECT_EQ(FaultOfNewStream(Options()), StreamFault::kServerBehind);
+
+  model_.set_durable(durable);
+  StartStream();
+  ASSERT_TRUE(WaitFor([&] { return IsStreaming(); }));
+  StreamModel other_model;
+  ChangeStream second(Options(), &other_model, &budget_, &files_);
+  ASSERT_TRUE(second.Start().ok());
+  EXPECT_TRUE(WaitFor([&] { return second.status().problem.fault == StreamFault::kSlotBusy; }));
+  stream_.reset();
+  EXPECT_TRUE(WaitFor([&] { return second.status().state == StreamState::kStreaming; }))
+      << "a busy slot is tried again";
+}
+
+TEST_F(StreamTest, ASlotThatIsDroppedOrLostUnderTheStreamIsNoticed) {
+  StartStream();
+  ASSERT_TRUE(WaitFor([&] { return IsStreaming(); }));
+  session_->Do(
+      "SELECT pg_terminate_backend(active_pid, 5000), pg_drop_replication_slot(slot_name)"
+      " FROM pg_replication_slots WHERE slot_name = 'stream_test'");
+  ASSERT_TRUE(WaitFor([&] { return stream_->status().state == StreamState::kFailed; }));
+  EXPECT_EQ(stream_->status().problem.fault, StreamFault::kSlotMissing);
+}
+
+// ---- what we tell the server ---------------------------------------------------------------------------------
+
+TEST_F(StreamTest, TheServerForgetsOnlyWhatIsDurable) {
+  const auto confirmed = [&] {
+    return *ParseLsn(session_->Value("SELECT confirmed_flush_lsn FROM pg_replication_slots"
+                                     " WHERE slot_name = 'stream_test'"));
+  };
+  const Lsn before = confirmed();
+  StartStream();
+  session_->Do("INSERT INTO public.stream_test_docs SELECT i FROM generate_series(1, 100) AS i");
+  CatchUp();
+  std::this_thread::sleep_for(milliseconds(600));  // three status intervals: it had its chance
+  EXPECT_EQ(confirmed(), before);
+  model_.Checkpoint();
+  const Lsn durable = model_.DurableLsn();
+  EXPECT_TRUE(WaitFor([&] { return confirmed() == durable; }));
+  EXPECT_EQ(stream_->status().confirmed_lsn, durable);
+}
+
+TEST_F(StreamTest, WhenOnlyANeighbourWritesTheSlotMovesOnAndAHeartbeatHelps) {
+  session_->Do("DROP DATABASE IF EXISTS stream_test_neighbour");
+  session_->Do("CREATE DATABASE stream_test_neighbour");
+  StreamOptions options = Options();
+  options.heartbeat_after_bytes = 4 << 20;
+  StartStream(options);
+  model_.set_checkpoints_always(true);
+  const auto retained = [&] {
+    return strtoull(session_->Value("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)"
+                                    " FROM pg_replication_slots WHERE slot_name = 'stream_test'")
+                        .c_str(),
+                    nullptr, 10);
+  };
+  {
+    Session neighbour(dsn_ + " dbname=stream_test_neighbour");
+    neighbour.Do("CREATE TABLE public.t AS SELECT i, repeat('x', 100) AS x FROM generate_series(1, 1) i");
+    for (int i = 0; i < 20; i++)
+      neighbour.Do("INSERT INTO public.t SELECT i, repeat('x', 500) FROM generate_series(1, 5000) i");
+    // restart_lsn moves when the server logs its running transactions, as it does every 15 s.
+    neighbour.Do("CHECKPOINT");
+  }
+  EXPECT_TRUE(WaitFor([&] { return retained() < (uint64_t{4} << 20); }, seconds(40))) << retained();
+  EXPECT_GT(stream_->status().received_lsn, Lsn::kNone);
+  EXPECT_TRUE(stream_->status().slot.has_value());
+  fprintf(stderr, "%lu heartbeats\n", stream_->status().heartbeats);
+  session_->Do("DROP DATABASE stream_test_neighbour");
+}
+
+TEST_F(StreamTest, StopsWithinASecondWhateverItDoes) {
+  const auto time_of_stop = [&] {
+    const auto started = steady_clock::now();
+    stream_.reset();
+    return steady_clock::now() - started;
+  };
+  StartStream();
+  ASSERT_TRUE(WaitFor([&] { return IsStreaming(); }));
+  EXPECT_LT(time_of_stop(), seconds(1)) << "idle";
+  StreamOptions options = Options();
+  options.dsn += " port=1";
+  options.first_backoff = seconds(30);
+  StartStream(options);
+  ASSERT_TRUE(WaitFor([&] { return stream_->status().problem.fault != StreamFault::kNone; }));
+  EXPECT_LT(time_of_stop(), seconds(1)) << "in a back-off";
+  session_->Do(
+      "INSERT INTO public.stream_test_docs SELECT i, array_fill(1::real, array[128])"
+      " FROM generate_series(1, 100000) AS i");
+  StartStream();
+  ASSERT_TRUE(WaitFor([&] { return IsStreaming(); }));
+  std::this_thread::sleep_for(milliseconds(300));
+  EXPECT_LT(time_of_stop(), seconds(1)) << "while it receives or applies";
+  StartStream();
+  ExpectModelEqualsTables();
+}
+
+TEST_F(StreamTest, AnOrderlyShutdownOfTheServerDoesNotWaitForOurCheckpoint) {
+  if (Environment("VECTORD_TEST_RESTART").empty()) GTEST_SKIP();
+  StartStream();
+  session_->Do("INSERT INTO public.stream_test_docs SELECT i FROM generate_series(1, 100) AS i");
+  CatchUp();
+  const auto started = steady_clock::now();
+  Restart("fast");
+  EXPECT_LT(steady_clock::now() - started, seconds(10));
+  session_->Do("INSERT INTO public.stream_test_docs SELECT i FROM generate_series(101, 200) AS i");
+  ExpectModelEqualsTables();
+}
+
+// ---- speed -------------------------------------------------------------------------------------------------
+
+// Decodes vectors, and counts.
+class CountingSink final : public ChangeSink {
+ public:
+  Status Apply(const Transaction& transaction) override {
+    const int64_t started = SteadyNowUs();
+    const Status status = transaction.ForEach([this](const Change& change) {
+      std::string reason;
+      const std::string_view vector = (*change.new_tuple)[1].bytes;
+      if (DecodeVector(VectorSource::kReal, vector, 128, values_, &reason) != VectorFault::kNone)
+        return Status(ErrorCode::INTERNAL, reason);
+      rows++;
+      return Status();
+    });
+    apply_us += SteadyNowUs() - started;
+    return status;
+  }
+  void Progress(Lsn) override {}
+  Lsn DurableLsn() override { return Lsn::kNone; }
+
+  std::atomic<uint64_t> rows{0};
+  std::atomic<int64_t> apply_us{0};
+
+ private:
+  float values_[128];
+};
+
+TEST_F(StreamTest, DecodesFarMoreThanTwentyThousandRowsPerSecond) {
+  constexpr uint64_t kRows = 200000;
+  session_->Do(
+      "INSERT INTO public.stream_test_docs SELECT i, array_fill(random()::real, array[128])"
+      " FROM generate_series(1, " + std::to_string(kRows) + ") AS i");
+  CountingSink sink;
+  StreamOptions options = Options();
+  ChangeStream stream(options, &sink, &budget_, &files_);
+  const auto started = steady_clock::now();
+  ASSERT_TRUE(stream.Start().ok());
+  ASSERT_TRUE(WaitFor([&] { return sink.rows == kRows; }, seconds(120)));
+  const double time = std::chrono::duration<double>(steady_clock::now() - started).count();
+  stream.Stop();
+  fprintf(stderr, "%.0f rows/s of 128 dimensions, %.0f rows/s of it in Apply, spilled %lu MB\n",
+          static_cast<double>(kRows) / time,
+          static_cast<double>(kRows) * 1e6 / static_cast<double>(sink.apply_us),
+          stream.status().counters.spilled_bytes >> 20);
+  EXPECT_GT(static_cast<double>(kRows) / time, 20000);
+}
+
+}  // namespace
+}  // namespace vectord

@@ -80,8 +80,8 @@ enum DaemonColumn
 /* A row in the making: all columns are NULL until they are set. */
 typedef struct Row
 {
-	Datum values[Max(COLLECTION_COLUMNS, DAEMON_COLUMNS)];
-	bool nulls[Max(COLLECTION_COLUMNS, DAEMON_COLUMNS)];
+	Datum values[Max((int) COLLECTION_COLUMNS, (int) DAEMON_COLUMNS)];
+	bool nulls[Max((int) COLLECTION_COLUMNS, (int) DAEMON_COLUMNS)];
 } Row;
 
 static void

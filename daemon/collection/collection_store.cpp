@@ -115,24 +115,27 @@ Status CollectionStore::Checkpoint(const SegmentSet& set, const CollectionCounte
   VFDW_ASSIGN_OR_RETURN(manifest.rejected_keys, StoreRejectedKeys(counters.rejected_keys));
   VFDW_RETURN_IF_ERROR(dir_->Commit(std::move(manifest)));
   left_orphans_ = false;
-  // Segments of this set stay; of others, which somebody may still search, no file is kept.
-  StoredSegments kept;
-  for (const SegmentView& view : set.segments) kept.insert(stored_.extract(view.segment));
-  stored_ = std::move(kept);
+  KeepOnly(set);
   return {};
 }
 
 // Files of an unfinished checkpoint are used by the next one, if it still has what is in them.
 Status CollectionStore::MakeRoom(const SegmentSet& set) {
+  KeepOnly(set);
   std::vector<FileRef> needed;
-  for (const SegmentView& view : set.segments) {
-    const auto found = stored_.find(view.segment);
-    if (found == stored_.end()) continue;
-    needed.push_back(found->second.file);
-    if (found->second.live) needed.push_back(*found->second.live);
+  for (const auto& [segment, stored] : stored_) {
+    needed.push_back(stored.file);
+    if (stored.live) needed.push_back(*stored.live);
   }
   if (rejected_file_) needed.push_back(*rejected_file_);
   return dir_->RemoveOrphans(needed);
+}
+
+// Segments of other sets may still be searched, but need no file any more.
+void CollectionStore::KeepOnly(const SegmentSet& set) {
+  StoredSegments kept;
+  for (const SegmentView& view : set.segments) kept.insert(stored_.extract(view.segment));
+  stored_ = std::move(kept);
 }
 
 Result<SegmentRecord> CollectionStore::StoreView(const SegmentView& view) {

@@ -74,6 +74,7 @@ class CollectionStore {
                                VectorPlacement placement, MemoryBudget* budget, Loaded* loaded,
                                const FileRef** culprit);
   Status MakeRoom(const SegmentSet& set);
+  void KeepOnly(const SegmentSet& set);
   Result<SegmentRecord> StoreView(const SegmentView& view);
   Result<std::optional<FileRef>> StoreRejectedKeys(const std::vector<uint64_t>& keys);
 

@@ -66,9 +66,9 @@ Isa ActiveIsa() {
 Status ForceIsa(std::optional<Isa> isa) {
   if (isa && *isa > DetectedIsa()) {
     return Status(ErrorCode::BAD_CONFIG,
-                        std::string("this CPU has no ") + IsaName(*isa) + " instructions",
-                        std::string("The best level it offers is ") + IsaName(DetectedIsa()) + ".",
-                        "Choose that level or a lower one.");
+                  std::string("this CPU has no ") + IsaName(*isa) + " instructions",
+                  std::string("The best level it offers is ") + IsaName(DetectedIsa()) + ".",
+                  "Choose that level or a lower one.");
   }
   forced_isa.store(isa ? static_cast<int>(*isa) : kNotForced, std::memory_order_relaxed);
   return {};

@@ -140,12 +140,16 @@ std::unique_ptr<RequestContext> ZmqServer::TakeRequest() {
     RefuseMessage(*request, answerable == Answerable::kYes, status);
     return nullptr;
   }
-  request->connection = gate_.Current(zmq_msg_get(message.frames[0].handle(), ZMQ_SRCFD));
+  const int fd = zmq_msg_get(message.frames[0].handle(), ZMQ_SRCFD);
+  request->connection = gate_.Current(fd);
+  if (fd >= 0 && request->connection == 0) return nullptr;  // the client has left already
   request->body = frames.frames[1];
   request->raw = frames.frames[2];
   request->Arrived(dispatcher_->clock()->SteadyNs());
   // Before there is another leader, so that a cancel behind it finds it.
   dispatcher_->Accept(request.get());
+  // The connection may have ended before the request could be found by it.
+  if (gate_.Current(fd) != request->connection) dispatcher_->ConnectionGone(request->connection);
   return request;
 }
 

@@ -4,26 +4,12 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
-
-#include <cstring>
 
 #include "test/unit/transport/raw_client.h"
 
 namespace vectord {
 namespace {
-
-int Connect(const std::string& path) {
-  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return -1;
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  strcpy(address.sun_path, path.c_str());
-  if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return fd;
-  close(fd);
-  return -1;
-}
 
 TEST(AcceptGate, KeepsAReserveOfDescriptors) {
   EXPECT_EQ(AcceptGate::Cap(10), 10u);
@@ -42,7 +28,7 @@ TEST(AcceptGate, NumbersAConnectionUntilItsEndIsTold) {
   AcceptGate gate(2, &metrics);
   gate.Watch((*listener)->descriptor());
   const auto accept_one = [&] {
-    const int client = Connect(path);
+    const int client = ConnectTo(path);
     EXPECT_GE(client, 0);
     const int fd = accept4((*listener)->descriptor(), nullptr, nullptr, SOCK_CLOEXEC);
     close(client);
@@ -76,7 +62,7 @@ void ServeWithoutDescriptors() {
     _exit(2);
   const std::string path = test.directory.File("vectord.sock");
   std::vector<int> crowd;
-  for (int i = 0; i < 60; i++) crowd.push_back(Connect(path));
+  for (int i = 0; i < 60; i++) crowd.push_back(ConnectTo(path));
   // Now that the clients have theirs, nothing is left for the server.
   const int lowest_free = dup(0);
   close(lowest_free);
@@ -85,7 +71,7 @@ void ServeWithoutDescriptors() {
   for (int round = 0; round < 3; round++)
     for (int& fd : crowd) {
       close(fd);
-      fd = Connect(path);
+      fd = ConnectTo(path);
     }
   if (client.Ask(vfdw::Op::kSearch, SmallSearch(1), RawVector({1, 2, 3, 4})).error() !=
       ErrorCode::OK)

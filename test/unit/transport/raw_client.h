@@ -3,11 +3,16 @@
 #define VECTOR_FDW_TEST_UNIT_TRANSPORT_RAW_CLIENT_H
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <chrono>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 #include <zmq.hpp>
@@ -116,6 +121,18 @@ struct TestServer {
   std::unique_ptr<ZmqServer> server;
   zmq::context_t context;
 };
+
+// A connection that says nothing; -1 when it was refused.
+inline int ConnectTo(const std::string& path) {
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  strcpy(address.sun_path, path.c_str());
+  if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return fd;
+  close(fd);
+  return -1;
+}
 
 // Waits until the condition is true; false after ten seconds.
 template <typename Condition>

@@ -23,9 +23,6 @@
 #include "fdw/plan.h"
 #include "fdw/scan.h"
 
-/* What hnsw does when nobody said anything: kDefaultEffort of daemon/index/hnsw_index.h. */
-#define DEFAULT_EF_SEARCH 64
-
 static const Const *
 known_value(const Node *expression)
 {
@@ -56,6 +53,15 @@ rows_text(const VfdwPlan *plan, List *expressions)
 	return text.data;
 }
 
+/* "auto": the daemon measured, when it built the index, which effort its recall needs. */
+static char *
+effort_text(const char *name, int of_session, int of_collection)
+{
+	int effort = of_session != 0 ? of_session : of_collection;
+
+	return effort != 0 ? psprintf("%s=%d", name, effort) : psprintf("%s=auto", name);
+}
+
 static void
 explain_index(const VfdwPlan *plan, const VfdwOptions *options, const VfdwCollectionFacts *facts,
 			  bool all_rows, const VfdwStreamStats *stats, ExplainState *es)
@@ -71,14 +77,10 @@ explain_index(const VfdwPlan *plan, const VfdwOptions *options, const VfdwCollec
 	if (options->exact || plan->exact || all_rows)
 		text = psprintf("%s (exact)", index);
 	else if (strcmp(index, "hnsw") == 0)
-		text = psprintf("%s ef_search=%d", index,
-						options->ef_search != 0					 ? options->ef_search
-						: facts != NULL && facts->ef_search != 0 ? facts->ef_search
-																 : DEFAULT_EF_SEARCH);
-	else if (strcmp(index, "ivf") == 0 && options->nprobe != 0)
-		text = psprintf("%s nprobe=%d", index, options->nprobe);
-	else if (strcmp(index, "ivf") == 0 && facts != NULL && facts->nprobe != 0)
-		text = psprintf("%s nprobe=%d", index, facts->nprobe);
+		text =
+			effort_text("hnsw ef_search", options->ef_search, facts != NULL ? facts->ef_search : 0);
+	else if (strcmp(index, "ivf") == 0)
+		text = effort_text("ivf nprobe", options->nprobe, facts != NULL ? facts->nprobe : 0);
 	else
 		text = pstrdup(index);
 	ExplainPropertyText("Index", text, es);
@@ -121,6 +123,8 @@ explain_run(const VfdwStreamStats *stats, ExplainState *es)
 	ExplainPropertyInteger("Round Trips", NULL, (int64) stats->round_trips, es);
 	if (!es->timing)
 		return;
+	if (stats->effort > 0)
+		ExplainPropertyInteger("Search Effort", NULL, (int64) stats->effort, es);
 	ExplainPropertyInteger("Candidates", NULL, (int64) stats->candidates, es);
 	ExplainPropertyFloat("Daemon Time", "ms", (double) stats->engine_us / 1000.0, 3, es);
 	if (stats->waited_us > 0)

@@ -1,7 +1,7 @@
 // change_sink.h - who receives the changes of a source database.
 //
-// Threads: all calls come from the stream's thread, one at a time, in commit order. DurableLsn()
-// may be answered from what other threads (the checkpoint) have set.
+// Threads: all calls come from the stream's thread, one at a time and never one within another, in
+// commit order. DurableLsn() may be answered from what other threads (the checkpoint) have set.
 #ifndef VECTORD_SOURCE_CHANGE_SINK_H
 #define VECTORD_SOURCE_CHANGE_SINK_H
 

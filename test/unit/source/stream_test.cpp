@@ -1,7 +1,7 @@
 // stream_test.cpp - slots and the stream against a real server.
 //
-// Skipped unless VECTORD_TEST_DSN names a database of a scratch cluster with wal_level = logical, as
-// superuser: tables, slots and publications that begin with stream_test are created there, and
+// Skipped unless VECTORD_TEST_DSN names a database of a scratch cluster with wal_level = logical,
+// as superuser: tables, slots and publications that begin with stream_test are created there, and
 // walsenders are terminated. VECTORD_TEST_RESTART, where set, is a command that restarts
 // the cluster when a mode (immediate, fast) is appended to it. VECTORD_TEST_SECONDS is how long
 // each of the random tests writes (3), VECTORD_TEST_SEED repeats one of them.
@@ -81,7 +81,8 @@ class Session {
   }
   PgRows Do(const std::string& sql) {
     std::optional<PgRows> rows;
-    WaitFor([&] { return (rows = Try(sql)).has_value() || (connection_ && connection_->usable()); });
+    WaitFor(
+        [&] { return (rows = Try(sql)).has_value() || (connection_ && connection_->usable()); });
     EXPECT_TRUE(rows.has_value()) << sql << "\n" << last_error_;
     return rows.value_or(PgRows());
   }
@@ -209,7 +210,8 @@ class StreamTest : public testing::Test {
     const ModelTable expected = ReadTable(session_->connection(), table, key_columns);
     std::set<std::string> columns;
     for (const PgRow& row : session_->Do("SELECT attname FROM pg_attribute WHERE attrelid ="
-                                         " 'public." + table + "'::regclass AND NOT attisdropped"))
+                                         " 'public." +
+                                         table + "'::regclass AND NOT attisdropped"))
       columns.insert(*row[0]);
     ModelTable actual;
     for (const auto& [key, row] : model_.table(table))
@@ -227,7 +229,8 @@ class StreamTest : public testing::Test {
     EXPECT_THAT(model_.faults(), IsEmpty());
   }
   void Restart(const std::string& mode) {
-    const std::string command = Environment("VECTORD_TEST_RESTART") + " " + mode + " >/dev/null 2>&1";
+    const std::string command =
+        Environment("VECTORD_TEST_RESTART") + " " + mode + " >/dev/null 2>&1";
     EXPECT_EQ(system(command.c_str()), 0) << command;
   }
 
@@ -240,7 +243,8 @@ class StreamTest : public testing::Test {
   std::unique_ptr<ChangeStream> stream_;  // last: it ends before what it uses
 };
 
-// ---- random changes ------------------------------------------------------------------------------------
+// ---- random changes
+// ------------------------------------------------------------------------------------
 
 // What applications do, by chance.
 class Writer {
@@ -273,8 +277,8 @@ class Writer {
         return "INSERT INTO " + docs + " (id, v) SELECT i, " + Vector() +
                " FROM generate_series(1, 300) AS i ON CONFLICT DO NOTHING";
       case 3:
-        return "UPDATE " + docs + " SET note = " + Text() + " WHERE id % 7 = " +
-               std::to_string(Upto(7));
+        return "UPDATE " + docs + " SET note = " + Text() +
+               " WHERE id % 7 = " + std::to_string(Upto(7));
       case 4:
         return "UPDATE " + docs + " SET v = " + Vector() + " WHERE id = " + Id();
       case 5:
@@ -288,8 +292,8 @@ class Writer {
         return "INSERT INTO " + pairs + " SELECT repeat(chr(97 + " + Id() + " % 26), 1200) || " +
                Id() + ", " + Id() + ", " + Vector() + " ON CONFLICT DO NOTHING";
       case 9:
-        return "UPDATE " + pairs + " SET v = " + Vector() + " WHERE b % 5 = " +
-               std::to_string(Upto(5));
+        return "UPDATE " + pairs + " SET v = " + Vector() +
+               " WHERE b % 5 = " + std::to_string(Upto(5));
       case 10:
         return "UPDATE " + pairs + " SET b = b + 10000 WHERE b = " + Id();
       default:
@@ -326,9 +330,8 @@ class Writers {
  public:
   Writers(const std::string& dsn, uint32_t seed) {
     for (int i = 0; i < 2; i++)
-      threads_.emplace_back([this, dsn, seed, i] {
-        Writer(dsn, seed + static_cast<uint32_t>(i), i).Run(stop_);
-      });
+      threads_.emplace_back(
+          [this, dsn, seed, i] { Writer(dsn, seed + static_cast<uint32_t>(i), i).Run(stop_); });
   }
   ~Writers() {
     stop_ = true;
@@ -374,8 +377,9 @@ TEST_F(StreamTest, NothingIsLostOrAppliedTwiceWhateverDies) {
         case 1:
         case 2:
           walsenders++;
-          (void)session_->Try("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots"
-                              " WHERE slot_name = 'stream_test' AND active_pid IS NOT NULL");
+          (void)session_->Try(
+              "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots"
+              " WHERE slot_name = 'stream_test' AND active_pid IS NOT NULL");
           break;
         case 3:
         case 4:
@@ -410,7 +414,8 @@ TEST_F(StreamTest, ATransactionLargerThanTheMemoryIsApplied) {
   EXPECT_LE(budget_.peak(), size_t{2} << 20);
 }
 
-// ---- what arrives ----------------------------------------------------------------------------------------
+// ---- what arrives
+// ----------------------------------------------------------------------------------------
 
 TEST_F(StreamTest, MessagesAndTransactionsHaveTheirIds) {
   StartStream();
@@ -446,7 +451,8 @@ TEST_F(StreamTest, FullIdentityServesAsWell) {
   EXPECT_THAT(model_.faults(), IsEmpty());
 }
 
-// ---- initial copies ----------------------------------------------------------------------------------------
+// ---- initial copies
+// ----------------------------------------------------------------------------------------
 
 TEST_F(StreamTest, ACopyUnderAnExportedSnapshotAndTheStreamFromItsPointMeetExactly) {
   const Lsn behind = *ParseLsn(session_->Value("SELECT pg_current_wal_lsn()"));
@@ -542,7 +548,8 @@ TEST_F(StreamTest, AStopEndsTheWaitForASlot) {
   blocker.Do("ROLLBACK");
 }
 
-// ---- faults ------------------------------------------------------------------------------------------------
+// ---- faults
+// ------------------------------------------------------------------------------------------------
 
 TEST_F(StreamTest, EachReasonNotToGoOnHasItsName) {
   const SystemIdentity source = [&] {
@@ -595,12 +602,14 @@ TEST_F(StreamTest, ASlotThatIsDroppedOrLostUnderTheStreamIsNoticed) {
   EXPECT_EQ(stream_->status().problem.fault, StreamFault::kSlotMissing);
 }
 
-// ---- what we tell the server ---------------------------------------------------------------------------------
+// ---- what we tell the server
+// ---------------------------------------------------------------------------------
 
 TEST_F(StreamTest, TheServerForgetsOnlyWhatIsDurable) {
   const auto confirmed = [&] {
-    return *ParseLsn(session_->Value("SELECT confirmed_flush_lsn FROM pg_replication_slots"
-                                     " WHERE slot_name = 'stream_test'"));
+    return *ParseLsn(
+        session_->Value("SELECT confirmed_flush_lsn FROM pg_replication_slots"
+                        " WHERE slot_name = 'stream_test'"));
   };
   const Lsn before = confirmed();
   StartStream();
@@ -622,16 +631,19 @@ TEST_F(StreamTest, WhenOnlyANeighbourWritesTheSlotMovesOnAndAHeartbeatHelps) {
   StartStream(options);
   model_.set_checkpoints_always(true);
   const auto retained = [&] {
-    return strtoull(session_->Value("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)"
-                                    " FROM pg_replication_slots WHERE slot_name = 'stream_test'")
+    return strtoull(session_
+                        ->Value("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)"
+                                " FROM pg_replication_slots WHERE slot_name = 'stream_test'")
                         .c_str(),
                     nullptr, 10);
   };
   {
     Session neighbour(dsn_ + " dbname=stream_test_neighbour");
-    neighbour.Do("CREATE TABLE public.t AS SELECT i, repeat('x', 100) AS x FROM generate_series(1, 1) i");
+    neighbour.Do(
+        "CREATE TABLE public.t AS SELECT i, repeat('x', 100) AS x FROM generate_series(1, 1) i");
     for (int i = 0; i < 20; i++)
-      neighbour.Do("INSERT INTO public.t SELECT i, repeat('x', 500) FROM generate_series(1, 5000) i");
+      neighbour.Do(
+          "INSERT INTO public.t SELECT i, repeat('x', 500) FROM generate_series(1, 5000) i");
     // restart_lsn moves when the server logs its running transactions, as it does every 15 s.
     neighbour.Do("CHECKPOINT");
   }
@@ -680,7 +692,8 @@ TEST_F(StreamTest, AnOrderlyShutdownOfTheServerDoesNotWaitForOurCheckpoint) {
   ExpectModelEqualsTables();
 }
 
-// ---- speed -------------------------------------------------------------------------------------------------
+// ---- speed
+// -------------------------------------------------------------------------------------------------
 
 // Decodes vectors, and counts.
 class CountingSink final : public ChangeSink {
@@ -712,7 +725,8 @@ TEST_F(StreamTest, DecodesFarMoreThanTwentyThousandRowsPerSecond) {
   constexpr uint64_t kRows = 200000;
   session_->Do(
       "INSERT INTO public.stream_test_docs SELECT i, array_fill(random()::real, array[128])"
-      " FROM generate_series(1, " + std::to_string(kRows) + ") AS i");
+      " FROM generate_series(1, " +
+      std::to_string(kRows) + ") AS i");
   CountingSink sink;
   StreamOptions options = Options();
   ChangeStream stream(options, &sink, &budget_, &files_);

@@ -103,6 +103,7 @@ class ChangeStream {
   Status KeepAlive();
   Status SendStatus(bool asks_for_reply);
   Status SendStatus(bool asks_for_reply, Lsn durable_lsn);
+  Status SendStatus(bool asks_for_reply, Lsn durable_lsn);
   Status SendStatusIfDue();
   Status PingIfSilent();
   void LookAfterSlot();

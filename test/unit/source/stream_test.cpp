@@ -243,8 +243,7 @@ class StreamTest : public testing::Test {
   std::unique_ptr<ChangeStream> stream_;  // last: it ends before what it uses
 };
 
-// ---- random changes
-// ------------------------------------------------------------------------------------
+// ---- random changes ---------------------------------------------------------------------------
 
 // What applications do, by chance.
 class Writer {
@@ -414,8 +413,7 @@ TEST_F(StreamTest, ATransactionLargerThanTheMemoryIsApplied) {
   EXPECT_LE(budget_.peak(), size_t{2} << 20);
 }
 
-// ---- what arrives
-// ----------------------------------------------------------------------------------------
+// ---- what arrives -----------------------------------------------------------------------------
 
 TEST_F(StreamTest, MessagesAndTransactionsHaveTheirIds) {
   StartStream();
@@ -451,8 +449,7 @@ TEST_F(StreamTest, FullIdentityServesAsWell) {
   EXPECT_THAT(model_.faults(), IsEmpty());
 }
 
-// ---- initial copies
-// ----------------------------------------------------------------------------------------
+// ---- initial copies ---------------------------------------------------------------------------
 
 TEST_F(StreamTest, ACopyUnderAnExportedSnapshotAndTheStreamFromItsPointMeetExactly) {
   const Lsn behind = *ParseLsn(session_->Value("SELECT pg_current_wal_lsn()"));
@@ -548,8 +545,7 @@ TEST_F(StreamTest, AStopEndsTheWaitForASlot) {
   blocker.Do("ROLLBACK");
 }
 
-// ---- faults
-// ------------------------------------------------------------------------------------------------
+// ---- faults -----------------------------------------------------------------------------------
 
 TEST_F(StreamTest, EachReasonNotToGoOnHasItsName) {
   const SystemIdentity source = [&] {
@@ -602,8 +598,7 @@ TEST_F(StreamTest, ASlotThatIsDroppedOrLostUnderTheStreamIsNoticed) {
   EXPECT_EQ(stream_->status().problem.fault, StreamFault::kSlotMissing);
 }
 
-// ---- what we tell the server
-// ---------------------------------------------------------------------------------
+// ---- what we tell the server ------------------------------------------------------------------
 
 TEST_F(StreamTest, TheServerForgetsOnlyWhatIsDurable) {
   const auto confirmed = [&] {
@@ -692,8 +687,7 @@ TEST_F(StreamTest, AnOrderlyShutdownOfTheServerDoesNotWaitForOurCheckpoint) {
   ExpectModelEqualsTables();
 }
 
-// ---- speed
-// -------------------------------------------------------------------------------------------------
+// ---- speed ------------------------------------------------------------------------------------
 
 // Decodes vectors, and counts.
 class CountingSink final : public ChangeSink {

@@ -103,7 +103,6 @@ class ChangeStream {
   Status KeepAlive();
   Status SendStatus(bool asks_for_reply);
   Status SendStatus(bool asks_for_reply, Lsn durable_lsn);
-  Status SendStatus(bool asks_for_reply, Lsn durable_lsn);
   Status SendStatusIfDue();
   Status PingIfSilent();
   void LookAfterSlot();

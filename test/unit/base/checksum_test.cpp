@@ -10,7 +10,7 @@ namespace {
 
 TEST(Checksum, IsTheOneThatFilesOnDiskHave) {
   EXPECT_EQ(Checksum(""), 0x2D06800538D394C2u);
-  EXPECT_EQ(Checksum("vectord"), 0x8A8CCFAF78D17E92u);
+  EXPECT_EQ(Checksum("vectord"), 0xA60F75F46471D65Du);
 }
 
 TEST(Checksum, OfPiecesIsThatOfTheWhole) {

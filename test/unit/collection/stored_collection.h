@@ -2,6 +2,7 @@
 #ifndef VECTOR_FDW_TEST_UNIT_COLLECTION_STORED_COLLECTION_H
 #define VECTOR_FDW_TEST_UNIT_COLLECTION_STORED_COLLECTION_H
 
+#include <gtest/gtest.h>
 #include <stdlib.h>
 
 #include <filesystem>

@@ -345,7 +345,11 @@ Status ChangeStream::ReadSlotAndBeat() {
     status_.slot = slot;
   }
   // A transactional message: others alone do not move the slot on. A standby cannot write one.
-  if (slot->retained_bytes < options_.heartbeat_after_bytes || is_standby_) return {};
+  const bool was_long_ago = static_cast<uint64_t>(received_lsn_) >=
+                            static_cast<uint64_t>(beat_at_) + options_.heartbeat_after_bytes;
+  if (slot->retained_bytes < options_.heartbeat_after_bytes || !was_long_ago || is_standby_)
+    return {};
+  beat_at_ = received_lsn_;
   VFDW_ASSIGN_OR_RETURN(const PgRows rows, run("SELECT pg_logical_emit_message(true, '" +
                                                std::string(kHeartbeatPrefix) + "', '')"));
   MutexLock lock(mu_);

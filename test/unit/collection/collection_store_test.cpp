@@ -4,7 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cerrno>
+#include <thread>
 
 #include "test/unit/collection/stored_collection.h"
 #include "test/unit/support/faulty_file_system.h"
@@ -25,11 +27,10 @@ class CollectionStoreTest : public testing::Test {
   std::unique_ptr<CollectionStore> Open() {
     auto dir = CollectionDir::Open(directory_.path() + "/c", &files_, &clock_);
     EXPECT_TRUE(dir.ok()) << dir.status().ToString();
-    return std::make_unique<CollectionStore>(std::move(*dir));
+    return std::make_unique<CollectionStore>(std::move(*dir), placement_);
   }
   Result<CollectionStore::Loaded> Load(CollectionStore* store) {
-    return store->Load(std::make_shared<const Definition>(definition_), stamps_, budget_,
-                       VectorPlacement::kMemory);
+    return store->Load(std::make_shared<const Definition>(definition_), stamps_, budget_);
   }
   std::shared_ptr<const Segment> MakeSegment(size_t rows, vfdw::RowVersionId first) {
     return SegmentFor(definition_, rows, 8, first, static_cast<uint32_t>(first));
@@ -72,6 +73,7 @@ class CollectionStoreTest : public testing::Test {
   }
 
   FaultyFileSystem files_;
+  VectorPlacement placement_ = VectorPlacement::kMemory;
   TemporaryDirectory directory_;
   const SystemClock clock_;
   Definition definition_ = DefinitionFor(IndexKind::kHnsw);
@@ -215,6 +217,37 @@ TEST_F(CollectionStoreTest, AFailureAnywhereLeavesTheOldSetOrTheNew) {
     }
     EXPECT_GT(operations, 12u);
   }
+}
+
+TEST_F(CollectionStoreTest, OnDiskVectorsGiveTheirMemoryBackWhileTheyAreSearched) {
+  placement_ = VectorPlacement::kDisk;
+  const size_t rows = 40000, bytes = VectorStore::BytesFor(rows, 8);
+  const Vectors vectors = ClusteredVectors(rows, 8, 3);
+  auto memory = budget_->Reserve(bytes, "test");
+  std::shared_ptr<VectorStore> vector_store = *VectorStore::Create(8, rows, std::move(*memory));
+  ASSERT_TRUE(vector_store->AppendBatch(vectors.elements.data(), rows).ok());
+  definition_.index.kind = IndexKind::kFlat;
+  const auto segment = std::make_shared<const Segment>(
+      ColumnsFor(definition_, rows, 1), vector_store, BuildFrom(definition_.index, vector_store), 1,
+      MemoryReservation());
+  std::atomic<bool> stop{false};
+  std::atomic<size_t> rounds{0};
+  std::thread searcher([&] {
+    for (; !stop; rounds++)
+      for (size_t row = 0; row < rows; row += 7)
+        ASSERT_EQ(memcmp(segment->vectors().row(row), vectors[row], 8 * sizeof(float)), 0);
+  });
+  const auto store = Open();
+  ASSERT_TRUE(store->Checkpoint(SetOf({SegmentView(segment)}, 1), counters_, stamps_).ok());
+  for (const size_t before = rounds; rounds < before + 2;) std::this_thread::yield();
+  stop = true;
+  searcher.join();
+  EXPECT_EQ(budget_->used(), bytes - PageBuffer::RoundedUp(rows * 8 * sizeof(float)));
+  EXPECT_EQ(segment->vectors().memory_bytes(), budget_->used());
+  ASSERT_TRUE(store->Checkpoint(SetOf({SegmentView(segment)}, 2), counters_, stamps_).ok());
+  // The mapping lives longer than the name of its file.
+  ASSERT_TRUE(store->Discard(Status(ErrorCode::CORRUPT, "the slot was lost")).ok());
+  EXPECT_EQ(memcmp(segment->vectors().row(rows - 1), vectors[rows - 1], 8 * sizeof(float)), 0);
 }
 
 TEST_F(CollectionStoreTest, WhatIsFoundWrongLaterIsDiscarded) {

@@ -13,6 +13,7 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <ctime>
 #include <random>
 #include <thread>
 
@@ -248,8 +249,8 @@ class StreamTest : public testing::Test {
 // What applications do, by chance.
 class Writer {
  public:
-  Writer(std::string dsn, uint32_t seed, int number)
-      : session_(std::move(dsn)), random_(seed), number_(number) {}
+  Writer(std::string dsn, uint32_t seed, int number, bool may_truncate)
+      : session_(std::move(dsn)), random_(seed), number_(number), may_truncate_(may_truncate) {}
 
   void Run(const std::atomic<bool>& stop) {
     while (!stop) session_.Transaction(Statements());
@@ -301,7 +302,7 @@ class Writer {
   }
 
   std::vector<std::string> Statements() {
-    const int kind = Upto(60);
+    const int kind = may_truncate_ ? Upto(60) : 2 + Upto(58);
     if (kind == 0) return {"TRUNCATE public.stream_test_docs"};
     if (kind == 1) return {"TRUNCATE public.stream_test_docs, public.stream_test_pairs"};
     if (kind == 2 && number_ == 0)
@@ -323,14 +324,16 @@ class Writer {
   Session session_;
   std::minstd_rand random_;
   const int number_;
+  const bool may_truncate_;
 };
 
 class Writers {
  public:
-  Writers(const std::string& dsn, uint32_t seed) {
+  Writers(const std::string& dsn, uint32_t seed, bool may_truncate = true) {
     for (int i = 0; i < 2; i++)
-      threads_.emplace_back(
-          [this, dsn, seed, i] { Writer(dsn, seed + static_cast<uint32_t>(i), i).Run(stop_); });
+      threads_.emplace_back([this, dsn, seed, may_truncate, i] {
+        Writer(dsn, seed + static_cast<uint32_t>(i), i, may_truncate).Run(stop_);
+      });
   }
   ~Writers() {
     stop_ = true;
@@ -652,6 +655,21 @@ TEST_F(StreamTest, WhenOnlyANeighbourWritesTheSlotMovesOnAndAHeartbeatHelps) {
   session_->Do("DROP DATABASE stream_test_neighbour");
 }
 
+TEST_F(StreamTest, ARoleThatMayOnlyLogInAndReplicateIsEnough) {
+  session_->Do("DROP ROLE IF EXISTS stream_test_role");
+  session_->Do("CREATE ROLE stream_test_role LOGIN REPLICATION");
+  StreamOptions options = Options();
+  options.dsn += " user=stream_test_role";
+  options.heartbeat_after_bytes = 1;
+  StartStream(options);
+  session_->Do("INSERT INTO public.stream_test_docs SELECT i FROM generate_series(1, 100) AS i");
+  CatchUp();
+  EXPECT_EQ(model_.table("stream_test_docs").size(), 100u);
+  EXPECT_TRUE(WaitFor([&] { return stream_->status().heartbeats > 0; }));
+  stream_.reset();
+  session_->Do("DROP ROLE stream_test_role");
+}
+
 TEST_F(StreamTest, StopsWithinASecondWhateverItDoes) {
   const auto time_of_stop = [&] {
     const auto started = steady_clock::now();
@@ -718,7 +736,7 @@ class CountingSink final : public ChangeSink {
   float values_[128];
 };
 
-TEST_F(StreamTest, DecodesFarMoreThanTwentyThousandRowsPerSecond) {
+TEST_F(StreamTest, ARowOf128DimensionsTakesUnder20MicrosecondsHere) {
   constexpr uint64_t kRows = 200000;
   session_->Do(
       "INSERT INTO public.stream_test_docs SELECT i, array_fill(random()::real, array[128])"
@@ -728,15 +746,21 @@ TEST_F(StreamTest, DecodesFarMoreThanTwentyThousandRowsPerSecond) {
   StreamOptions options = Options();
   ChangeStream stream(options, &sink, &budget_, &files_);
   const auto started = steady_clock::now();
+  const clock_t cpu_before = clock();
   ASSERT_TRUE(stream.Start().ok());
   ASSERT_TRUE(WaitFor([&] { return sink.rows == kRows; }, seconds(120)));
+  const double cpu_us_per_row =
+      1e6 * static_cast<double>(clock() - cpu_before) / CLOCKS_PER_SEC / static_cast<double>(kRows);
   const double time = std::chrono::duration<double>(steady_clock::now() - started).count();
   stream.Stop();
-  fprintf(stderr, "%.0f rows/s of 128 dimensions, %.0f rows/s of it in Apply, spilled %lu MB\n",
-          static_cast<double>(kRows) / time,
-          static_cast<double>(kRows) * 1e6 / static_cast<double>(sink.apply_us),
+  fprintf(stderr,
+          "%.0f rows/s of 128 dimensions; %.2f us of CPU per row here, of which %.2f us in Apply; "
+          "spilled %lu MB\n",
+          static_cast<double>(kRows) / time, cpu_us_per_row,
+          static_cast<double>(sink.apply_us) / static_cast<double>(kRows),
           stream.status().counters.spilled_bytes >> 20);
-  EXPECT_GT(static_cast<double>(kRows) / time, 20000);
+  // Of CPU: how much of a core there is depends on what else runs, the server among it.
+  EXPECT_LT(cpu_us_per_row, 20);
 }
 
 }  // namespace

@@ -79,6 +79,8 @@ current_definition(const char *name)
 	if (definitions == NIL)
 		ereport(ERROR, (errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
 						errmsg("collection \"%s\" does not exist", name),
+						errdetail("Database \"%s\" has no definition of that name.",
+								  get_database_name(MyDatabaseId)),
 						errhint("Create it with vector_fdw.create_collection(), and see "
 								"vector_fdw.collection for those that exist.")));
 	definition = linitial(definitions);
@@ -90,6 +92,7 @@ current_definition(const char *name)
 	if (!definition->loaded)
 		ereport(ERROR,
 				(errcode(ERRCODE_CANNOT_CONNECT_NOW), errmsg("collection \"%s\" is unloaded", name),
+				 errdetail("Its definition is kept, its memory was freed."),
 				 errhint("Load it with vector_fdw.load_collection().")));
 	return definition;
 }

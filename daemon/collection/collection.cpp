@@ -189,7 +189,7 @@ vfdw::CollectionInfo Collection::GetInfo() const {
 Status Collection::FailedToBuild(const std::string& what) const {
   const bool over_limit = failure_ == ErrorCode::OUT_OF_MEMORY || failure_ == ErrorCode::DISK_FULL;
   return Status(over_limit ? failure_ : ErrorCode::NOT_READY, what + "could not be built",
-                last_error_ + ".",
+                last_error_.back() == '.' ? last_error_ : last_error_ + ".",
                 over_limit ? std::string()
                            : "See vector_fdw.stat_collections; vectord tries again by itself.");
 }

@@ -219,12 +219,12 @@ elements_of_array(Datum value, VfdwVectorType vector_type, size_t *dimensions)
 		{
 			elements[i] = (float) from[i];
 			if (isinf(elements[i]) && !isinf(from[i]))
-				ereport(ERROR,
-						(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-						 errmsg("element %zu of the query vector is out of range for type real",
-								i + 1),
-						 errdetail("Distances are computed in single precision."),
-						 errhint(QUERY_VECTOR_HINT)));
+				ereport(
+					ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("element %zu of the query vector is out of range for type real", i + 1),
+					 errdetail("Distances are computed in single precision."),
+					 errhint(QUERY_VECTOR_HINT)));
 		}
 	}
 	return elements;
@@ -275,8 +275,9 @@ vfdw_query_vector(Datum value, Oid type, size_t *dimensions)
 			psprintf("No collection has vectors of more than %d dimensions.", VFDW_MAX_DIMENSIONS));
 	for (size_t i = 0; i < *dimensions; i++)
 		if (!isfinite(elements[i]))
-			refuse_query_vector(isnan(elements[i]) ? "query vector must not contain NaN"
-												   : "query vector must not contain infinite elements",
+			refuse_query_vector(isnan(elements[i])
+									? "query vector must not contain NaN"
+									: "query vector must not contain infinite elements",
 								psprintf("Element %zu is %s.", i + 1,
 										 isnan(elements[i]) ? "NaN"
 										 : elements[i] > 0	? "Infinity"

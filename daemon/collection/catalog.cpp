@@ -18,8 +18,9 @@ Result<std::shared_ptr<Collection>> Catalog::Find(const std::string& database,
     hint = "Correct the option \"schema_name\" of the foreign table.";
   } else if (const auto source = sources_.find(database); source == sources_.end()) {
     detail = "This vectord does not follow database \"" + database + "\".";
-    hint = "Add a [[source]] for it to vectord.toml and restart vectord, or correct the option "
-           "\"dbname\" of the server.";
+    hint =
+        "Add a [[source]] for it to vectord.toml and restart vectord, or correct the option "
+        "\"dbname\" of the server.";
   } else if (!source->second.ok()) {
     detail = "The definitions of database \"" + database +
              "\" could not be read: " + source->second.ToString() + ".";
@@ -28,7 +29,8 @@ Result<std::shared_ptr<Collection>> Catalog::Find(const std::string& database,
     detail = "Among the collections of database \"" + database + "\" there is none of that name.";
   }
   return Status(ErrorCode::COLLECTION_MISSING,
-                "collection \"" + name + "\" of schema \"" + schema + "\" does not exist", detail, hint);
+                "collection \"" + name + "\" of schema \"" + schema + "\" does not exist", detail,
+                hint);
 }
 
 std::shared_ptr<Collection> Catalog::FindByName(const std::string& database,

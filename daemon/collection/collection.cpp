@@ -200,8 +200,7 @@ Status Collection::NotServing() const {
   if (state_ == CollectionState::kUnloaded || !definition_->loaded)
     return Status(ErrorCode::UNLOADED, what + "is unloaded",
                   "Its definition is kept, its memory was freed.");
-  if (state_ == CollectionState::kError)
-    return FailedToBuild(what);
+  if (state_ == CollectionState::kError) return FailedToBuild(what);
   std::string detail = "It is " + std::string(StateName(state_));
   if (!phase_.empty()) detail += " (" + phase_ + ")";
   if (const uint64_t total = progress_.total; total > 0)

@@ -71,8 +71,8 @@ class Collection {
 
   vfdw::CollectionStatus GetStatus() const;
   vfdw::CollectionInfo GetInfo() const;
-  // Why a search cannot be answered now: NOT_READY with the progress or the last error, UNLOADED, or
-  // OUT_OF_MEMORY or DISK_FULL when that made the build fail.
+  // Why a search cannot be answered now: NOT_READY with the progress or the last error, UNLOADED,
+  // or OUT_OF_MEMORY or DISK_FULL when that made the build fail.
   Status NotServing() const;
 
  private:

@@ -50,8 +50,8 @@ Status CheckQuery(const SegmentSet& set, const Query& query) {
                       " dimensions, collection \"" + set.definition->name + "\" has " +
                       std::to_string(set.dimensions),
                   "The vectors of column \"" + set.definition->vector_column + "\" of " +
-                      set.definition->QualifiedTable() + " have " +
-                      std::to_string(set.dimensions) + " dimensions.");
+                      set.definition->QualifiedTable() + " have " + std::to_string(set.dimensions) +
+                      " dimensions.");
   return {};
 }
 

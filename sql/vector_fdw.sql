@@ -229,6 +229,14 @@ RETURNS void
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'vfdw_wait_for_collection';
 COMMENT ON FUNCTION vector_fdw.wait_for_collection(text, interval) IS 'returns when the collection is ready and holds all that was committed before the call';
 
+-- Compares what vectord has with the source table, row by row, at one moment; for the table's owner.
+-- Locks the table in SHARE mode while vectord catches up, not while rows are compared.
+CREATE FUNCTION vector_fdw.verify_collection(name text, timeout interval DEFAULT '10 min',
+	OUT missing bigint, OUT extra bigint, OUT different bigint)
+RETURNS record
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'vfdw_verify_collection';
+COMMENT ON FUNCTION vector_fdw.verify_collection(text, interval) IS 'compares the collection with its source table: rows that vectord lacks, has too many, or has with other values; rejected rows do not count';
+
 -- Closes this session's connections to vectord; returns how many there were.
 CREATE FUNCTION vector_fdw.disconnect() RETURNS integer
 LANGUAGE C VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vfdw_disconnect';

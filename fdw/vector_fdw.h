@@ -130,6 +130,9 @@ extern const VfdwCollectionFacts *vfdw_collection_facts(const VfdwOptions *optio
 extern const VfdwCollectionFacts *vfdw_collection_named(const VfdwOptions *options);
 extern void vfdw_catalog_init(void);
 
+/* freshness.c */
+extern void vfdw_freshness_init(void);
+
 /* privilege.c */
 
 /*

@@ -255,6 +255,43 @@ elements_of_pgvector(Datum value, Oid type, VfdwVectorType vector_type, size_t *
 	return elements;
 }
 
+/* False for what vectord rejects; the same rules as daemon/source/vector_decoder.cpp has. */
+static bool
+stored_array(Datum value, VfdwVectorType vector_type, float **elements, size_t *dimensions)
+{
+	ArrayType *array = DatumGetArrayTypeP(value);
+
+	if (ARR_NDIM(array) != 1 || array_contains_nulls(array))
+		return false;
+	*dimensions = ARR_DIMS(array)[0];
+	*elements = palloc(*dimensions * sizeof(float));
+	if (vector_type == VFDW_TYPE_FLOAT4_ARRAY)
+		memcpy(*elements, ARR_DATA_PTR(array), *dimensions * sizeof(float));
+	else
+		for (size_t i = 0; i < *dimensions; i++)
+			(*elements)[i] = (float) ((const float8 *) ARR_DATA_PTR(array))[i];
+	return true;
+}
+
+bool
+vfdw_stored_vector(Datum value, Oid type, VfdwVectorType vector_type, float **elements,
+				   size_t *dimensions)
+{
+	if (vector_type == VFDW_TYPE_FLOAT4_ARRAY || vector_type == VFDW_TYPE_FLOAT8_ARRAY)
+	{
+		if (!stored_array(value, vector_type, elements, dimensions))
+			return false;
+	}
+	else
+		*elements = elements_of_pgvector(value, getBaseType(type), vector_type, dimensions);
+	for (size_t i = 0; i < *dimensions; i++)
+	{
+		if (!isfinite((*elements)[i]))
+			return false;
+	}
+	return true;
+}
+
 float *
 vfdw_query_vector(Datum value, Oid type, size_t *dimensions)
 {

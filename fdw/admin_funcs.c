@@ -14,9 +14,7 @@
 
 #include "access/relation.h"
 #include "catalog/pg_type.h"
-#include "commands/dbcommands.h"
 #include "fmgr.h"
-#include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -102,8 +100,7 @@ lock_existing(const char *name, bool missing_ok)
 	if (definition == NULL && !missing_ok)
 		ereport(ERROR, (errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
 						errmsg("collection \"%s\" does not exist", name),
-						errdetail("Database \"%s\" has no definition of that name.",
-								  get_database_name(MyDatabaseId)),
+						errdetail("This database has no definition of that name."),
 						errhint("TABLE vector_fdw.collection shows those of this database.")));
 	return definition;
 }

@@ -56,8 +56,7 @@ current_definition(const char *name)
 	if (definitions == NIL)
 		ereport(ERROR, (errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
 						errmsg("collection \"%s\" does not exist", name),
-						errdetail("Database \"%s\" has no definition of that name.",
-								  get_database_name(MyDatabaseId)),
+						errdetail("This database has no definition of that name."),
 						errhint("Create it with vector_fdw.create_collection(), and see "
 								"vector_fdw.collection for those that exist.")));
 	definition = linitial(definitions);

@@ -457,6 +457,27 @@ TEST_F(StreamTest, ASlotThatIsDroppedOrLostUnderTheStreamIsNoticed) {
   EXPECT_EQ(stream_->status().problem.fault, StreamFault::kSlotMissing);
 }
 
+TEST_F(StreamTest, ASlotThatKeptMoreWalThanAllowedIsLost) {
+  session_->Do("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'");
+  session_->Do("SELECT pg_reload_conf()");
+  const auto wal_status = [&] {
+    return session_->Value(
+        "SELECT wal_status FROM pg_replication_slots WHERE slot_name = 'stream_test'");
+  };
+  const bool is_lost = WaitFor([&] {
+    session_->Do(
+        "INSERT INTO public.stream_test_docs SELECT coalesce(max(id), 0) + 1"
+        " FROM public.stream_test_docs");
+    session_->Do("SELECT pg_switch_wal()");
+    session_->Do("CHECKPOINT");
+    return wal_status() == "lost";
+  });
+  session_->Do("ALTER SYSTEM RESET max_slot_wal_keep_size");
+  session_->Do("SELECT pg_reload_conf()");
+  ASSERT_TRUE(is_lost) << wal_status();
+  EXPECT_EQ(FaultOfNewStream(Options()), StreamFault::kSlotLost);
+}
+
 // ---- what we tell the server ------------------------------------------------------------------
 
 TEST_F(StreamTest, TheServerForgetsOnlyWhatIsDurable) {

@@ -51,6 +51,8 @@ Result<std::unique_ptr<Daemon>> Daemon::Start(Config config) {
   }
   VFDW_ASSIGN_OR_RETURN(parts.sources,
                         SourceManager::Start(parts.config, &parts.catalog, &parts.budget));
+  parts.dispatcher.SetSourcesSynced(
+      [sources = parts.sources.get()] { return sources->AllSynced(); });
   LogInfo({}, "vectord \"{}\" is ready: {} sources, memory limit {}, {} kernels",
           parts.config.daemon.name, parts.config.sources.size(),
           ReadableBytes(parts.config.memory.limit_bytes), IsaName(ActiveIsa()));

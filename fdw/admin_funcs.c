@@ -3,17 +3,20 @@
  *	  create, alter, rebuild, drop, load and unload a collection.
  *
  * Each changes one row of vector_fdw.collection within the caller's
- * transaction, after everything has been checked; none contacts the daemon,
- * which sees the row when it is committed.
+ * transaction, after everything has been checked, and the publication with it
+ * (publication.c); none contacts the daemon, which sees both when they are
+ * committed.
  *
- * Order of locks, in all of them: the source table, then the row. Dropping a
+ * Order of locks, in all of them: the source table, the row, the publication. Dropping a
  * source table takes them in that order too (ddl_trigger.c).
  */
 #include "postgres.h"
 
 #include "access/relation.h"
 #include "catalog/pg_type.h"
+#include "commands/dbcommands.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -21,6 +24,7 @@
 #include "utils/jsonb.h"
 
 #include "fdw/definition.h"
+#include "fdw/publication.h"
 #include "fdw/vector_fdw.h"
 
 PG_FUNCTION_INFO_V1(vfdw_create_collection);
@@ -98,6 +102,8 @@ lock_existing(const char *name, bool missing_ok)
 	if (definition == NULL && !missing_ok)
 		ereport(ERROR, (errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
 						errmsg("collection \"%s\" does not exist", name),
+						errdetail("Database \"%s\" has no definition of that name.",
+								  get_database_name(MyDatabaseId)),
 						errhint("TABLE vector_fdw.collection shows those of this database.")));
 	return definition;
 }
@@ -134,6 +140,7 @@ vfdw_create_collection(PG_FUNCTION_ARGS)
 						errmsg("collection \"%s\" already exists", definition->name),
 						errhint("Names are unique in a database. Change the collection with "
 								"vector_fdw.alter_collection(), or drop it first.")));
+	vfdw_publish_source(definition->source);
 	vfdw_grant_to_daemon(source);
 	relation_close(source, NoLock);
 	PG_RETURN_VOID();
@@ -199,6 +206,7 @@ vfdw_alter_collection(PG_FUNCTION_ARGS)
 	vfdw_check_definition(definition, source);
 
 	vfdw_update_definition(definition, rebuild);
+	vfdw_publish_source(definition->source);
 	relation_close(source, NoLock);
 	PG_RETURN_VOID();
 }
@@ -212,6 +220,7 @@ vfdw_rebuild_collection(PG_FUNCTION_ARGS)
 	/* The table may have changed since: a definition that is wrong now would not be built. */
 	vfdw_check_definition(definition, source);
 	vfdw_update_definition(definition, true);
+	vfdw_publish_source(definition->source);
 	relation_close(source, NoLock);
 	PG_RETURN_VOID();
 }
@@ -222,9 +231,13 @@ vfdw_drop_collection(PG_FUNCTION_ARGS)
 {
 	char *name = required_text(fcinfo, 0, "name");
 	const bool if_exists = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
+	const VfdwDefinition *definition = lock_existing(name, if_exists);
 
-	if (lock_existing(name, if_exists) != NULL)
+	if (definition != NULL)
+	{
 		vfdw_delete_definition(name);
+		vfdw_retract_source(definition->source);
+	}
 	else
 		ereport(NOTICE, (errmsg("collection \"%s\" does not exist, skipping", name)));
 	PG_RETURN_VOID();

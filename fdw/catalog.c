@@ -130,57 +130,61 @@ vfdw_find_definition(const char *name)
 	return definition;
 }
 
-typedef bool (*SourceTest)(Oid source, Oid argument);
+/* What is done with each row of the catalog, which is small. */
+typedef List *(*Visit)(List *result, HeapTuple tuple, TupleDesc descriptor, Oid argument);
 
-/* Is the test true for the source of any collection? The catalog is small. */
-static bool
-any_source(SourceTest test, Oid argument)
+static List *
+visit_all(Visit visit, Oid argument)
 {
 	Oid catalog_oid = vfdw_catalog_oid();
-	bool found = false;
+	List *result = NIL;
 	Relation catalog;
 	SysScanDesc scan;
 	HeapTuple tuple;
 
 	if (!OidIsValid(catalog_oid))
-		return false;
+		return NIL;
 	catalog = table_open(catalog_oid, AccessShareLock);
 	scan = systable_beginscan(catalog, InvalidOid, false, NULL, 0, NULL);
-	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		bool isnull;
-		Datum source =
-			heap_getattr(tuple, Anum_collection_source, RelationGetDescr(catalog), &isnull);
-
-		found = test(DatumGetObjectId(source), argument);
-	}
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		result = visit(result, tuple, RelationGetDescr(catalog), argument);
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
-	return found;
+	return result;
 }
 
-static bool
-source_is_gone(Oid source, Oid unused)
+static Oid
+source_of_tuple(HeapTuple tuple, TupleDesc descriptor)
 {
-	return !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(source));
+	bool isnull;
+
+	return DatumGetObjectId(heap_getattr(tuple, Anum_collection_source, descriptor, &isnull));
 }
 
-static bool
-source_is(Oid source, Oid relation)
+static List *
+add_source(List *sources, HeapTuple tuple, TupleDesc descriptor, Oid unused)
 {
-	return source == relation;
+	return list_append_unique_oid(sources, source_of_tuple(tuple, descriptor));
 }
 
-bool
-vfdw_any_source_is_gone(void)
+static List *
+add_definition_over(List *definitions, HeapTuple tuple, TupleDesc descriptor, Oid source)
 {
-	return any_source(source_is_gone, InvalidOid);
+	if (source_of_tuple(tuple, descriptor) != source)
+		return definitions;
+	return lappend(definitions, definition_of_tuple(tuple, descriptor));
 }
 
-bool
-vfdw_is_source(Oid relation)
+List *
+vfdw_sources(void)
 {
-	return any_source(source_is, relation);
+	return visit_all(add_source, InvalidOid);
+}
+
+List *
+vfdw_definitions_over(Oid source)
+{
+	return visit_all(add_definition_over, source);
 }
 
 /* ---- facts, cached ---- */

@@ -669,6 +669,7 @@ uint64_t vfdw_client_send_search(vfdw_client* client, const vfdw_search* search,
     m.sample_rows = search->sample_rows;
     m.sample_seed = search->sample_seed;
     m.vector_column = OrEmpty(search->vector_column);
+    m.hold = search->hold;
     Outgoing out{Op::kSearch, vfdw::Encode(m)};
     out.raw = search->query;
     out.raw_bytes = search->query != nullptr ? search->dimensions * sizeof(float) : 0;

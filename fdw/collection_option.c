@@ -222,6 +222,7 @@ vfdw_check_collection_options(Jsonb *options, const char *index)
 		if (option == NULL)
 			ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
 							errmsg("unknown collection option \"%s\"", name),
+							errdetail("No collection has an option of that name."),
 							errhint("Valid options of a collection with the index \"%s\" are: %s.",
 									index, names_for_index(fit))));
 		/* A null removes the option: always allowed. */

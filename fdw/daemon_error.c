@@ -91,6 +91,7 @@ vfdw_is_unavailability(const vfdw_error *error)
 		case VFDW_ERR_UNLOADED:
 		case VFDW_ERR_SHUTTING_DOWN:
 		case VFDW_ERR_DEADLINE_EXCEEDED:
+		case VFDW_ERR_OUT_OF_MEMORY:
 			return true;
 		default:
 			return false;

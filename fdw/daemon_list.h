@@ -6,6 +6,8 @@
 #ifndef VECTOR_FDW_DAEMON_LIST_H
 #define VECTOR_FDW_DAEMON_LIST_H
 
+#include "datatype/timestamp.h"
+
 #include "fdw/vector_fdw.h"
 
 /* One endpoint of one server. */
@@ -52,5 +54,13 @@ extern bool vfdw_is_meant_to_hold(VfdwDaemon *daemon, const VfdwListed *definiti
  */
 extern const vfdw_collection_status *vfdw_find_status(const vfdw_collection_status *statuses,
 													  size_t count, const VfdwListed *definition);
+
+/* ---- waiting (wait_for_collection.c) ---- */
+
+/*
+ * Returns once the collection is ready and has applied the WAL up to target in each daemon that is
+ * to hold it; these, and perhaps daemons that have not heard of it. ereports 57P03 at that time.
+ */
+extern List *vfdw_wait_for(const char *name, XLogRecPtr target, TimestampTz until);
 
 #endif /* VECTOR_FDW_DAEMON_LIST_H */

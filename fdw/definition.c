@@ -42,8 +42,8 @@ vfdw_qualified_name(Oid relation)
 
 /* ---- who ---- */
 
-static bool
-is_owner(Oid relation)
+bool
+vfdw_is_owner(Oid relation)
 {
 #if PG_VERSION_NUM >= 160000
 	return object_ownercheck(RelationRelationId, relation, GetUserId());
@@ -65,7 +65,7 @@ vfdw_check_source_owner(Oid source, const char *collection)
 							   collection),
 						errhint("A superuser can drop the collection.")));
 	}
-	if (!is_owner(source))
+	if (!vfdw_is_owner(source))
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("must be owner of table %s", vfdw_qualified_name(source)),
 						errdetail("A collection belongs to the owner of its source table.")));
@@ -122,16 +122,22 @@ check_kind(Relation relation)
 				 errdetail_internal("%s", objection), hint != NULL ? errhint("%s", hint) : 0));
 }
 
-/* An UPDATE or DELETE must be able to say which row it meant. */
+bool
+vfdw_has_replica_identity(Relation table)
+{
+	const char identity = table->rd_rel->relreplident;
+
+	return identity == REPLICA_IDENTITY_FULL ||
+		   (identity != REPLICA_IDENTITY_NOTHING && OidIsValid(RelationGetReplicaIndex(table)));
+}
+
 static void
 check_replica_identity(Relation relation)
 {
 	char *name = vfdw_qualified_name(RelationGetRelid(relation));
 	const char identity = relation->rd_rel->relreplident;
 
-	if (identity == REPLICA_IDENTITY_FULL)
-		return;
-	if (identity != REPLICA_IDENTITY_NOTHING && OidIsValid(RelationGetReplicaIndex(relation)))
+	if (vfdw_has_replica_identity(relation))
 		return;
 	ereport(
 		ERROR,
@@ -191,7 +197,7 @@ vfdw_open_source(Oid source)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
 						errmsg("table with OID %u does not exist", source)));
 	check_kind(relation);
-	if (!is_owner(source))
+	if (!vfdw_is_owner(source))
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("must be owner of table %s", vfdw_qualified_name(source)),
 						errdetail("Only the owner of a table may define collections over it.")));
@@ -317,6 +323,14 @@ contains_name(const List *names, const char *name)
 			return true;
 	}
 	return false;
+}
+
+bool
+vfdw_names_column(const VfdwDefinition *definition, const char *column)
+{
+	return strcmp(definition->vector_column, column) == 0 ||
+		   contains_name(definition->key_columns, column) ||
+		   contains_name(definition->include, column);
 }
 
 static void

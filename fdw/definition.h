@@ -57,8 +57,10 @@ typedef struct VfdwDefinition
 extern Oid vfdw_catalog_oid(void);
 /* The definition of that name, in the current memory context, or NULL. Not cached. */
 extern VfdwDefinition *vfdw_find_definition(const char *name);
-extern bool vfdw_any_source_is_gone(void);
-extern bool vfdw_is_source(Oid relation);
+/* The definitions over that table, as this transaction sees them now. Not cached. */
+extern List *vfdw_definitions_over(Oid source);
+/* The source tables of all definitions, each once; some may be gone. Not cached. */
+extern List *vfdw_sources(void);
 
 /*
  * catalog_write.c: changes vector_fdw.collection with the privileges of its owner. The caller has
@@ -74,6 +76,10 @@ extern void vfdw_update_definition(const VfdwDefinition *definition, bool rebuil
 extern void vfdw_set_loaded(const char *name, bool loaded);
 extern void vfdw_delete_definition(const char *name);
 extern void vfdw_delete_definitions_without_source(void);
+/* The column has another name now: definitions over the table follow, with a NOTICE. */
+extern void vfdw_rename_column(Oid source, const char *old_name, const char *new_name);
+/* Definitions over the table that name the column get a new definition_id. */
+extern void vfdw_rebuild_with_column(Oid source, const char *column);
 /* One WARNING for each column of a definition over that table that the table does not have. */
 extern void vfdw_warn_of_missing_columns(Oid source);
 
@@ -91,6 +97,11 @@ extern void vfdw_check_words(const VfdwDefinition *definition);
 extern void vfdw_check_definition(VfdwDefinition *definition, Relation source);
 /* 42501 unless the current user may define collections over that table. */
 extern void vfdw_check_source_owner(Oid source, const char *collection);
+/* Is the column one of the definition's: key, vector or included? */
+extern bool vfdw_names_column(const VfdwDefinition *definition, const char *column);
+extern bool vfdw_is_owner(Oid relation);
+/* Whether an UPDATE or DELETE can say in the log which row it meant. */
+extern bool vfdw_has_replica_identity(Relation table);
 extern char *vfdw_qualified_name(Oid relation);
 
 /* collection_option.c */

@@ -29,6 +29,7 @@ vfdw_make_request(const VfdwPlan *plan, Relation foreign_table, const VfdwOption
 	{
 		request->vector_column = vfdw_remote_column(table, plan->vector_column);
 		request->metric = plan->metric;
+		request->hold = plan->continues;
 	}
 	request->columns = palloc0(sizeof(char *) * (list_length(plan->columns) + 1));
 	foreach (lc, plan->columns)

@@ -155,6 +155,7 @@ reject_options(const ImportForeignSchemaStmt *stmt)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
 				 errmsg("invalid option \"%s\"", ((DefElem *) linitial(stmt->options))->defname),
+				 errdetail("It is given to an import, not to a server or a foreign table."),
 				 errhint("IMPORT FOREIGN SCHEMA from vector_fdw has no options.")));
 }
 

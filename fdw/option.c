@@ -361,7 +361,8 @@ report_unknown_option(const char *name, const OptionPlace *place)
 
 	ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
 					errmsg("invalid option \"%s\" for a %s", name, object),
-					elsewhere != NULL ? errdetail("It is an option of %s.", elsewhere) : 0,
+					elsewhere != NULL ? errdetail("It is an option of %s.", elsewhere)
+									  : errdetail("vector_fdw has no option of that name."),
 					place != NULL ? errhint("Valid options for a %s are: %s.", object,
 											names_valid_on(place->bit))
 								  : errhint("The %s itself has no options.", object)));

@@ -45,6 +45,7 @@ enum PlanNumber
 	NUMBER_METRIC,
 	NUMBER_EXACT,
 	NUMBER_LIMITED,
+	NUMBER_CONTINUES,
 	NUMBER_SLACK,
 	NUMBER_ROWS_PER_MATCH,
 	NUMBER_SIBLINGS,
@@ -57,13 +58,10 @@ static List *
 plan_to_private(const VfdwPlan *plan)
 {
 	int numbers[NUMBER_COUNT] = {
-		[NUMBER_ORDERED] = plan->ordered,
-		[NUMBER_VECTOR_COLUMN] = plan->vector_column,
-		[NUMBER_METRIC] = (int) plan->metric,
-		[NUMBER_EXACT] = plan->exact,
-		[NUMBER_LIMITED] = plan->limited,
-		[NUMBER_SLACK] = plan->slack,
-		[NUMBER_ROWS_PER_MATCH] = plan->rows_per_match,
+		[NUMBER_ORDERED] = plan->ordered,	  [NUMBER_VECTOR_COLUMN] = plan->vector_column,
+		[NUMBER_METRIC] = (int) plan->metric, [NUMBER_EXACT] = plan->exact,
+		[NUMBER_LIMITED] = plan->limited,	  [NUMBER_CONTINUES] = plan->continues,
+		[NUMBER_SLACK] = plan->slack,		  [NUMBER_ROWS_PER_MATCH] = plan->rows_per_match,
 		[NUMBER_SIBLINGS] = plan->siblings,
 	};
 	List *list = NIL;
@@ -88,6 +86,7 @@ vfdw_plan_of(const ForeignScan *scan)
 	plan->metric = (enum vfdw_metric) list_nth_int(numbers, NUMBER_METRIC);
 	plan->exact = list_nth_int(numbers, NUMBER_EXACT) != 0;
 	plan->limited = list_nth_int(numbers, NUMBER_LIMITED) != 0;
+	plan->continues = list_nth_int(numbers, NUMBER_CONTINUES) != 0;
 	plan->slack = list_nth_int(numbers, NUMBER_SLACK);
 	plan->rows_per_match = list_nth_int(numbers, NUMBER_ROWS_PER_MATCH);
 	plan->siblings = list_nth_int(numbers, NUMBER_SIBLINGS);
@@ -297,6 +296,20 @@ sibling_number(const PlannerInfo *root, const RelOptInfo *baserel)
 	return last_number;
 }
 
+/* Whether the query reads nothing but this relation, or but partitions of its parent. */
+static bool
+is_alone(PlannerInfo *root, const RelOptInfo *baserel)
+{
+#if PG_VERSION_NUM >= 160000
+	const Relids all = root->all_query_rels;
+#else
+	const Relids all = root->all_baserels;
+#endif
+
+	return bms_equal(
+		baserel->top_parent_relids != NULL ? baserel->top_parent_relids : baserel->relids, all);
+}
+
 /* How many rows to ask for, and whether what the index misses may be missed. */
 static void
 plan_order(VfdwPlan *plan, PlannerInfo *root, const RelOptInfo *baserel, const List *path_private)
@@ -318,6 +331,7 @@ plan_order(VfdwPlan *plan, PlannerInfo *root, const RelOptInfo *baserel, const L
 	/* WITH TIES and Incremental Sort look at the row after the last one. */
 	if (root->parse->limitOption == LIMIT_OPTION_WITH_TIES || list_length(root->query_pathkeys) > 1)
 		plan->slack = 1;
+	plan->continues = plan->exact || plan->slack > 0 || !is_alone(root, baserel);
 	plan->siblings = sibling_number(root, baserel);
 }
 

@@ -34,6 +34,7 @@ typedef struct VfdwPlan
 	enum vfdw_metric metric;
 	bool exact;			/* rows that the index misses would be missed in the result */
 	bool limited;		/* the LIMIT expressions tell how many rows to ask for at first */
+	bool continues;		/* more rows than the LIMIT may well be asked for */
 	int slack;			/* rows read beyond the LIMIT by nodes above */
 	int rows_per_match; /* rows to read until one passes the local quals */
 	int siblings;		/* scans of one MergeAppend share this number; 0: none */

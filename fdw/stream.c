@@ -117,6 +117,7 @@ send_search(VfdwStream *stream, bool resume, vfdw_error *error)
 		.exact = request->exact,
 		.consistency = options->consistency,
 		.min_lsn = request->min_lsn,
+		.hold = request->hold,
 		.timeout_ms = options->request_timeout_ms,
 	};
 

@@ -26,6 +26,7 @@ typedef struct VfdwRequest
 	const float *query; /* NULL: all rows in no order */
 	size_t dimensions;
 	uint64 rows; /* wanted at first, 0: all; without a query vector in the first batch */
+	bool hold;	 /* the daemon shall keep a cursor after the first rows too */
 	bool exact;
 	XLogRecPtr min_lsn;
 	bool tolerant; /* the first batch may be VFDW_STREAM_UNAVAILABLE */

@@ -30,6 +30,7 @@ _PG_init(void)
 {
 	vfdw_define_gucs();
 	vfdw_catalog_init();
+	vfdw_freshness_init();
 	vfdw_pushdown_init();
 }
 

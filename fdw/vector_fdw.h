@@ -30,7 +30,7 @@
 #include "shared/metric.h"
 
 #define VFDW_EXTENSION "vector_fdw"
-#define VFDW_SCHEMA "vector_fdw"
+#define VFDW_SCHEMA	   "vector_fdw"
 
 typedef enum VfdwConsistency
 {
@@ -56,29 +56,29 @@ typedef enum VfdwOnUnavailable
  */
 typedef struct VfdwOptions
 {
-	Oid			serverid;
-	Oid			tableid;		/* InvalidOid when resolved for a server only */
-	char	   *server_name;
-	List	   *endpoints;		/* of char *, tried in turn */
-	char	   *dbname;			/* of the source; default the current database */
-	char	   *server_public_key;	/* NULL without CURVE */
-	int			connect_timeout_ms;
-	int			request_timeout_ms;
-	double		startup_cost;
-	double		tuple_cost;
+	Oid serverid;
+	Oid tableid; /* InvalidOid when resolved for a server only */
+	char *server_name;
+	List *endpoints;		 /* of char *, tried in turn */
+	char *dbname;			 /* of the source; default the current database */
+	char *server_public_key; /* NULL without CURVE */
+	int connect_timeout_ms;
+	int request_timeout_ms;
+	double startup_cost;
+	double tuple_cost;
 	/* of a table */
-	char	   *schema_name;
-	char	   *collection;
+	char *schema_name;
+	char *collection;
 	/* of either */
-	int			fetch_size;		/* most rows per reply; 0: the daemon's choice */
-	int			ef_search;
-	int			nprobe;
-	double		target_recall;
-	VfdwConsistency consistency;	/* never DEFAULT */
-	VfdwOnUnavailable on_unavailable;	/* never DEFAULT */
+	int fetch_size; /* most rows per reply; 0: the daemon's choice */
+	int ef_search;
+	int nprobe;
+	double target_recall;
+	VfdwConsistency consistency;	  /* never DEFAULT */
+	VfdwOnUnavailable on_unavailable; /* never DEFAULT */
 	/* GUCs without an option */
-	bool		exact;
-	XLogRecPtr	min_lsn;
+	bool exact;
+	XLogRecPtr min_lsn;
 } VfdwOptions;
 
 extern VfdwOptions *vfdw_table_options(Oid foreigntableid);
@@ -88,15 +88,15 @@ extern char *vfdw_remote_column(Oid foreigntableid, AttrNumber attnum);
 
 /* guc.c: what the session set; 0 / DEFAULT / -1 where it set nothing */
 extern void vfdw_define_gucs(void);
-extern int	vfdw_guc_ef_search;
-extern int	vfdw_guc_nprobe;
+extern int vfdw_guc_ef_search;
+extern int vfdw_guc_nprobe;
 extern double vfdw_guc_target_recall;
 extern bool vfdw_guc_exact;
-extern int	vfdw_guc_consistency;
-extern int	vfdw_guc_on_unavailable;
-extern int	vfdw_guc_request_timeout_ms;	/* 0: not set */
+extern int vfdw_guc_consistency;
+extern int vfdw_guc_on_unavailable;
+extern int vfdw_guc_request_timeout_ms; /* 0: not set */
 extern char *vfdw_guc_min_lsn;
-extern char *vfdw_guc_daemon_role;	/* create_collection() grants to it; empty: to nobody */
+extern char *vfdw_guc_daemon_role; /* create_collection() grants to it; empty: to nobody */
 /* Names of values, for settings and options alike. */
 extern const struct config_enum_entry vfdw_consistency_names[];
 extern const struct config_enum_entry vfdw_on_unavailable_names[];
@@ -106,17 +106,17 @@ extern XLogRecPtr vfdw_min_lsn(void);
 
 typedef struct VfdwCollectionFacts
 {
-	char	   *name;
-	Oid			source;			/* the source table */
-	char	   *vector_column;
+	char *name;
+	Oid source; /* the source table */
+	char *vector_column;
 	enum vfdw_metric metric;
-	char	   *index;			/* "hnsw", "ivf", "flat" */
-	List	   *key_columns;	/* of char * */
-	List	   *include;		/* of char * */
-	char	   *definition_id;	/* uuid as text */
-	int			ef_search;		/* of options; 0: built-in default */
-	int			nprobe;
-	bool		loaded;
+	char *index;		 /* "hnsw", "ivf", "flat" */
+	List *key_columns;	 /* of char * */
+	List *include;		 /* of char * */
+	char *definition_id; /* uuid as text */
+	int ef_search;		 /* of options; 0: built-in default */
+	int nprobe;
+	bool loaded;
 } VfdwCollectionFacts;
 
 /*
@@ -129,6 +129,9 @@ extern const VfdwCollectionFacts *vfdw_collection_facts(const VfdwOptions *optio
 /* The same, whatever the schema of its source table: names are unique in a database. */
 extern const VfdwCollectionFacts *vfdw_collection_named(const VfdwOptions *options);
 extern void vfdw_catalog_init(void);
+
+/* freshness.c */
+extern void vfdw_freshness_init(void);
 
 /* privilege.c */
 
@@ -168,7 +171,8 @@ extern vfdw_reply *vfdw_wait_reply(VfdwConnection *connection, vfdw_client *clie
 								   vfdw_error *why);
 extern void vfdw_free_reply(vfdw_reply *reply);
 
-/* ereports what a daemon or client.cpp said, in the encoding of the database. options may be NULL. */
+/* ereports what a daemon or client.cpp said, in the encoding of the database. options may be NULL.
+ */
 #if PG_VERSION_NUM >= 180000
 pg_noreturn extern void vfdw_throw(const vfdw_error *error, const VfdwOptions *options);
 #else
@@ -185,15 +189,15 @@ extern void vfdw_remember_rows(Oid foreigntableid, double rows);
 
 /* value.c: values of replies to Datums and back */
 
-struct VfdwValueReader;			/* how one foreign column is read from a vfdw_column */
+struct VfdwValueReader; /* how one foreign column is read from a vfdw_column */
 typedef struct VfdwValueReader VfdwValueReader;
 extern VfdwValueReader *vfdw_make_reader(const char *column, Oid type, int32 typmod);
 /* ereports HV004 when what the daemon sent does not fit the local type. */
 extern Datum vfdw_read_value(VfdwValueReader *reader, const vfdw_rows *rows, size_t column,
 							 uint32 row, bool *isnull);
 /*
- * The elements of a query vector (real[], float8[], vector, halfvec), converted to float and checked:
- * no NULL element, one dimension, finite (22023). Result is palloc'ed.
+ * The elements of a query vector (real[], float8[], vector, halfvec), converted to float and
+ * checked: no NULL element, one dimension, finite (22023). Result is palloc'ed.
  */
 extern float *vfdw_query_vector(Datum value, Oid type, size_t *dimensions);
 
@@ -227,7 +231,7 @@ extern void vectorExplainForeignScan(ForeignScanState *node, ExplainState *es);
 extern bool vectorAnalyzeForeignTable(Relation relation, AcquireSampleRowsFunc *func,
 									  BlockNumber *totalpages);
 extern List *vectorImportForeignSchema(ImportForeignSchemaStmt *stmt, Oid serverOid);
-extern int	vectorIsForeignRelUpdatable(Relation rel);
+extern int vectorIsForeignRelUpdatable(Relation rel);
 extern void vectorAddForeignUpdateTargets(PlannerInfo *root, Index rtindex,
 										  RangeTblEntry *target_rte, Relation target_relation);
 extern List *vectorPlanForeignModify(PlannerInfo *root, ModifyTable *plan, Index resultRelation,
@@ -235,4 +239,4 @@ extern List *vectorPlanForeignModify(PlannerInfo *root, ModifyTable *plan, Index
 extern TupleTableSlot *vectorExecForeignInsert(EState *estate, ResultRelInfo *result,
 											   TupleTableSlot *slot, TupleTableSlot *plan_slot);
 
-#endif							/* VECTOR_FDW_H */
+#endif /* VECTOR_FDW_H */

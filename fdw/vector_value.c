@@ -27,6 +27,8 @@
 
 #define HALF_EXPONENT_BIAS 15
 
+#define QUERY_VECTOR_HINT "Search with a vector of the collection's dimensions and finite elements."
+
 VfdwVectorType
 vfdw_vector_type(Oid type)
 {
@@ -182,6 +184,13 @@ vfdw_make_vector(VfdwVectorType vector_type, FmgrInfo *receive, Oid io_param, in
 	}
 }
 
+static void
+refuse_query_vector(const char *message, const char *detail)
+{
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s", message),
+					errdetail_internal("%s", detail), errhint(QUERY_VECTOR_HINT)));
+}
+
 static float *
 elements_of_array(Datum value, VfdwVectorType vector_type, size_t *dimensions)
 {
@@ -189,15 +198,14 @@ elements_of_array(Datum value, VfdwVectorType vector_type, size_t *dimensions)
 	float *elements;
 
 	if (ARR_NDIM(array) > 1)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("query vector must have one dimension"),
-						errdetail("The array has %d dimensions.", ARR_NDIM(array))));
+		refuse_query_vector("query vector must have one dimension",
+							psprintf("The array has %d dimensions.", ARR_NDIM(array)));
 	if (ARR_NDIM(array) == 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("query vector must not be empty")));
+		refuse_query_vector("query vector must not be empty", "The array has no elements.");
 	if (array_contains_nulls(array))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("query vector must not contain NULL elements")));
+		refuse_query_vector("query vector must not contain NULL elements",
+							psprintf("At least one of its %d elements is NULL.",
+									 ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array))));
 
 	*dimensions = ARR_DIMS(array)[0];
 	elements = palloc(*dimensions * sizeof(float));
@@ -211,10 +219,12 @@ elements_of_array(Datum value, VfdwVectorType vector_type, size_t *dimensions)
 		{
 			elements[i] = (float) from[i];
 			if (isinf(elements[i]) && !isinf(from[i]))
-				ereport(ERROR,
-						(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-						 errmsg("element %zu of the query vector is out of range for type real",
-								i + 1)));
+				ereport(
+					ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("element %zu of the query vector is out of range for type real", i + 1),
+					 errdetail("Distances are computed in single precision."),
+					 errhint(QUERY_VECTOR_HINT)));
 		}
 	}
 	return elements;
@@ -245,6 +255,43 @@ elements_of_pgvector(Datum value, Oid type, VfdwVectorType vector_type, size_t *
 	return elements;
 }
 
+/* False for what vectord rejects; the same rules as daemon/source/vector_decoder.cpp has. */
+static bool
+stored_array(Datum value, VfdwVectorType vector_type, float **elements, size_t *dimensions)
+{
+	ArrayType *array = DatumGetArrayTypeP(value);
+
+	if (ARR_NDIM(array) != 1 || array_contains_nulls(array))
+		return false;
+	*dimensions = ARR_DIMS(array)[0];
+	*elements = palloc(*dimensions * sizeof(float));
+	if (vector_type == VFDW_TYPE_FLOAT4_ARRAY)
+		memcpy(*elements, ARR_DATA_PTR(array), *dimensions * sizeof(float));
+	else
+		for (size_t i = 0; i < *dimensions; i++)
+			(*elements)[i] = (float) ((const float8 *) ARR_DATA_PTR(array))[i];
+	return true;
+}
+
+bool
+vfdw_stored_vector(Datum value, Oid type, VfdwVectorType vector_type, float **elements,
+				   size_t *dimensions)
+{
+	if (vector_type == VFDW_TYPE_FLOAT4_ARRAY || vector_type == VFDW_TYPE_FLOAT8_ARRAY)
+	{
+		if (!stored_array(value, vector_type, elements, dimensions))
+			return false;
+	}
+	else
+		*elements = elements_of_pgvector(value, getBaseType(type), vector_type, dimensions);
+	for (size_t i = 0; i < *dimensions; i++)
+	{
+		if (!isfinite((*elements)[i]))
+			return false;
+	}
+	return true;
+}
+
 float *
 vfdw_query_vector(Datum value, Oid type, size_t *dimensions)
 {
@@ -259,17 +306,18 @@ vfdw_query_vector(Datum value, Oid type, size_t *dimensions)
 		elements = elements_of_pgvector(value, getBaseType(type), vector_type, dimensions);
 
 	if (*dimensions > VFDW_MAX_DIMENSIONS)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("query vector has %zu dimensions, more than the %d allowed",
-							   *dimensions, VFDW_MAX_DIMENSIONS)));
+		refuse_query_vector(
+			psprintf("query vector has %zu dimensions, more than the %d allowed", *dimensions,
+					 VFDW_MAX_DIMENSIONS),
+			psprintf("No collection has vectors of more than %d dimensions.", VFDW_MAX_DIMENSIONS));
 	for (size_t i = 0; i < *dimensions; i++)
 		if (!isfinite(elements[i]))
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("query vector must not contain %s",
-								   isnan(elements[i]) ? "NaN" : "infinite elements"),
-							errdetail("Element %zu is %s.", i + 1,
-									  isnan(elements[i]) ? "NaN"
-									  : elements[i] > 0	 ? "Infinity"
-														 : "-Infinity")));
+			refuse_query_vector(isnan(elements[i])
+									? "query vector must not contain NaN"
+									: "query vector must not contain infinite elements",
+								psprintf("Element %zu is %s.", i + 1,
+										 isnan(elements[i]) ? "NaN"
+										 : elements[i] > 0	? "Infinity"
+															: "-Infinity"));
 	return elements;
 }

@@ -29,4 +29,11 @@ extern Datum vfdw_float4_array(const float *elements, size_t dimensions);
 extern Datum vfdw_make_vector(VfdwVectorType vector_type, FmgrInfo *receive, Oid io_param,
 							  int32 typmod, const float *elements, size_t dimensions);
 
+/*
+ * The elements of a value of a source table as vectord stores them, palloc'ed. False if it stores
+ * no such row: the vector is empty, not of one dimension, or not all finite numbers of float4.
+ */
+extern bool vfdw_stored_vector(Datum value, Oid type, VfdwVectorType vector_type, float **elements,
+							   size_t *dimensions);
+
 #endif /* VECTOR_FDW_VECTOR_VALUE_H */

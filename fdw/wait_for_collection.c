@@ -15,11 +15,6 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "access/xlog.h"
-#if PG_VERSION_NUM >= 150000
-#include "access/xlogrecovery.h"
-#endif
-#include "access/xlog_internal.h"
 #include "commands/dbcommands.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -29,6 +24,7 @@
 #include "fdw/connection.h"
 #include "fdw/daemon_list.h"
 #include "fdw/link.h"
+#include "fdw/wal_position.h"
 
 /* A change of the catalog is noticed within a second; this is generous. */
 #define VFDW_NOTICE_TIME_MS	  3000
@@ -51,25 +47,6 @@ typedef struct WaitState
 	char *progress; /* of a daemon that is not ready */
 } WaitState;
 
-/*
- * Where the next WAL record will begin, as the end of those before it is told by the server: not
- * after the page header that will precede it, because nothing would ever be streamed up to there.
- */
-static XLogRecPtr
-committed_by_now(void)
-{
-	XLogRecPtr lsn;
-
-	if (RecoveryInProgress())
-		return GetXLogReplayRecPtr(NULL);
-	lsn = GetXLogInsertRecPtr();
-	if (XLogSegmentOffset(lsn, wal_segment_size) == SizeOfXLogLongPHD)
-		lsn -= SizeOfXLogLongPHD;
-	else if (lsn % XLOG_BLCKSZ == SizeOfXLogShortPHD)
-		lsn -= SizeOfXLogShortPHD;
-	return lsn;
-}
-
 static VfdwListed *
 current_definition(const char *name)
 {
@@ -79,6 +56,8 @@ current_definition(const char *name)
 	if (definitions == NIL)
 		ereport(ERROR, (errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
 						errmsg("collection \"%s\" does not exist", name),
+						errdetail("Database \"%s\" has no definition of that name.",
+								  get_database_name(MyDatabaseId)),
 						errhint("Create it with vector_fdw.create_collection(), and see "
 								"vector_fdw.collection for those that exist.")));
 	definition = linitial(definitions);
@@ -90,6 +69,7 @@ current_definition(const char *name)
 	if (!definition->loaded)
 		ereport(ERROR,
 				(errcode(ERRCODE_CANNOT_CONNECT_NOW), errmsg("collection \"%s\" is unloaded", name),
+				 errdetail("Its definition is kept, its memory was freed."),
 				 errhint("Load it with vector_fdw.load_collection().")));
 	return definition;
 }
@@ -237,18 +217,14 @@ throw_timeout(const WaitState *state)
 						   "collection's \"daemon\".")));
 }
 
-Datum
-vfdw_wait_for_collection(PG_FUNCTION_ARGS)
+List *
+vfdw_wait_for(const char *name, XLogRecPtr target, TimestampTz until)
 {
-	WaitState state = {0};
+	WaitState state = {.name = name, .target = target, .until = until};
 	long pause_ms = VFDW_FIRST_PAUSE_MS;
 	MemoryContext round;
 	MemoryContext caller;
 
-	state.name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	state.until = DatumGetTimestampTz(DirectFunctionCall2(
-		timestamptz_pl_interval, TimestampTzGetDatum(GetCurrentTimestamp()), PG_GETARG_DATUM(1)));
-	state.target = committed_by_now();
 	INSTR_TIME_SET_CURRENT(state.start);
 	(void) current_definition(state.name);
 	state.daemons = local_daemons();
@@ -269,5 +245,15 @@ vfdw_wait_for_collection(PG_FUNCTION_ARGS)
 		MemoryContextReset(round);
 	}
 	MemoryContextDelete(round);
+	return state.daemons;
+}
+
+Datum
+vfdw_wait_for_collection(PG_FUNCTION_ARGS)
+{
+	TimestampTz until = DatumGetTimestampTz(DirectFunctionCall2(
+		timestamptz_pl_interval, TimestampTzGetDatum(GetCurrentTimestamp()), PG_GETARG_DATUM(1)));
+
+	(void) vfdw_wait_for(text_to_cstring(PG_GETARG_TEXT_PP(0)), vfdw_committed_by_now(), until);
 	PG_RETURN_VOID();
 }

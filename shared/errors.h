@@ -28,9 +28,10 @@
   X(UNLOADED, 21, "57P03", true, "Load it with vector_fdw.load_collection().")                   \
   X(SHUTTING_DOWN, 22, "57P03", true, "Retry when vectord runs again.")                          \
   X(OVERLOADED, 23, "53000", true, "Retry, or raise the limit in vectord.toml.")                 \
-  X(OUT_OF_MEMORY, 24, "53200", false, "Raise [memory] limit in vectord.toml.")                  \
+  X(OUT_OF_MEMORY, 24, "53200", false,                                                           \
+    "Raise [memory] limit in vectord.toml, or the collection's option \"memory_limit\".")        \
   X(DISK_FULL, 25, "53100", true, "Free space under [data] directory.")                          \
-  X(LIMIT_EXCEEDED, 26, "54000", false, "Ask for less at once.")                                 \
+  X(LIMIT_EXCEEDED, 26, "53400", false, "Ask for less at once.")                                 \
   X(CANCELED, 30, "57014", true, "Run the query again.")                                         \
   X(DEADLINE_EXCEEDED, 31, "57014", true, "Raise vector_fdw.request_timeout.")                   \
   X(SNAPSHOT_TOO_OLD, 40, "72000", true, "Run the query again.")                                 \

@@ -111,13 +111,14 @@ struct SearchRequest {
   ResumePoint resume;
   uint64_t sample_rows = 0;  // ANALYZE: that many rows by chance instead of all
   uint64_t sample_seed = 0;
+  bool hold = false;          // keep a cursor after k rows too: the caller may well want more
   std::string vector_column;  // that the caller takes the distance to be of; the daemon checks it
   VFDW_FIELDS(VFDW_FIELD(1, collection) VFDW_FIELD(2, metric) VFDW_FIELD(3, k)
                   VFDW_FIELD(4, columns) VFDW_FIELD(5, batch_rows) VFDW_FIELD(6, ef_search)
                       VFDW_FIELD(7, nprobe) VFDW_FIELD(8, target_recall) VFDW_FIELD(9, exact)
                           VFDW_FIELD(10, consistency) VFDW_FIELD(11, min_lsn) VFDW_FIELD(12, resume)
                               VFDW_FIELD(13, sample_rows) VFDW_FIELD(14, sample_seed)
-                                  VFDW_FIELD(15, vector_column))
+                                  VFDW_FIELD(15, vector_column) VFDW_FIELD(16, hold))
 };
 
 struct FetchRequest {

@@ -229,6 +229,14 @@ RETURNS void
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'vfdw_wait_for_collection';
 COMMENT ON FUNCTION vector_fdw.wait_for_collection(text, interval) IS 'returns when the collection is ready and holds all that was committed before the call';
 
+-- Compares what vectord has with the source table, row by row, at one moment; for the table's owner.
+-- Locks the table in SHARE mode while vectord catches up, not while rows are compared.
+CREATE FUNCTION vector_fdw.verify_collection(name text, timeout interval DEFAULT '10 min',
+	OUT missing bigint, OUT extra bigint, OUT different bigint)
+RETURNS record
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'vfdw_verify_collection';
+COMMENT ON FUNCTION vector_fdw.verify_collection(text, interval) IS 'compares the collection with its source table: rows that vectord lacks, has too many, or has with other values; rejected rows do not count';
+
 -- Closes this session's connections to vectord; returns how many there were.
 CREATE FUNCTION vector_fdw.disconnect() RETURNS integer
 LANGUAGE C VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vfdw_disconnect';
@@ -241,16 +249,36 @@ GRANT SELECT ON vector_fdw.stat_collections, vector_fdw.stat_daemon TO PUBLIC;
 
 CREATE FUNCTION vector_fdw.on_sql_drop() RETURNS event_trigger
 LANGUAGE C AS 'MODULE_PATHNAME', 'vfdw_on_sql_drop';
-COMMENT ON FUNCTION vector_fdw.on_sql_drop() IS 'deletes the collections of dropped tables';
+COMMENT ON FUNCTION vector_fdw.on_sql_drop() IS 'deletes the collections of dropped tables; has vectord copy anew what lost a partition or a column';
+
+CREATE FUNCTION vector_fdw.before_alter_table() RETURNS event_trigger
+LANGUAGE C AS 'MODULE_PATHNAME', 'vfdw_before_alter_table';
+COMMENT ON FUNCTION vector_fdw.before_alter_table() IS 'takes a source out of the publication while its published columns change';
+
+CREATE FUNCTION vector_fdw.on_table_rewrite() RETURNS event_trigger
+LANGUAGE C AS 'MODULE_PATHNAME', 'vfdw_on_table_rewrite';
+COMMENT ON FUNCTION vector_fdw.on_table_rewrite() IS 'has vectord copy anew what was rewritten';
 
 CREATE FUNCTION vector_fdw.on_alter_table() RETURNS event_trigger
 LANGUAGE C AS 'MODULE_PATHNAME', 'vfdw_on_alter_table';
-COMMENT ON FUNCTION vector_fdw.on_alter_table() IS 'warns when a column of a collection went away';
+COMMENT ON FUNCTION vector_fdw.on_alter_table() IS 'follows renamed columns; has vectord copy anew what the stream of changes does not tell';
 
 CREATE EVENT TRIGGER vector_fdw_sql_drop ON sql_drop
 	EXECUTE FUNCTION vector_fdw.on_sql_drop();
-COMMENT ON EVENT TRIGGER vector_fdw_sql_drop IS 'drops collections with their source table';
+ALTER EVENT TRIGGER vector_fdw_sql_drop ENABLE ALWAYS;
+COMMENT ON EVENT TRIGGER vector_fdw_sql_drop IS 'drops collections with their source table, and follows dropped partitions and columns';
 
-CREATE EVENT TRIGGER vector_fdw_alter_table ON ddl_command_end WHEN TAG IN ('ALTER TABLE')
+CREATE EVENT TRIGGER vector_fdw_before_alter_table ON ddl_command_start WHEN TAG IN ('ALTER TABLE')
+	EXECUTE FUNCTION vector_fdw.before_alter_table();
+ALTER EVENT TRIGGER vector_fdw_before_alter_table ENABLE ALWAYS;
+COMMENT ON EVENT TRIGGER vector_fdw_before_alter_table IS 'lets published columns of sources be altered';
+
+CREATE EVENT TRIGGER vector_fdw_table_rewrite ON table_rewrite
+	EXECUTE FUNCTION vector_fdw.on_table_rewrite();
+ALTER EVENT TRIGGER vector_fdw_table_rewrite ENABLE ALWAYS;
+COMMENT ON EVENT TRIGGER vector_fdw_table_rewrite IS 'has vectord copy rewritten sources anew';
+
+CREATE EVENT TRIGGER vector_fdw_alter_table ON ddl_command_end WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE')
 	EXECUTE FUNCTION vector_fdw.on_alter_table();
-COMMENT ON EVENT TRIGGER vector_fdw_alter_table IS 'warns when a column of a collection went away';
+ALTER EVENT TRIGGER vector_fdw_alter_table ENABLE ALWAYS;
+COMMENT ON EVENT TRIGGER vector_fdw_alter_table IS 'follows columns, partitions and replica identities of sources';

@@ -55,11 +55,8 @@ class Descriptor {
   const int fd_;
 };
 
-}  // namespace
-
-Result<std::shared_ptr<MappedFile>> MappedFile::Open(const std::string& path, uint64_t offset,
-                                                     size_t size) {
-  assert(size > 0 && offset % kPageBytes == 0);
+// Maps the range over what is at `where`.
+Status MapOver(void* where, const std::string& path, uint64_t offset, size_t size) {
   const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) return ErrnoStatus(errno, "could not open file \"" + path + "\"");
   struct stat found;
@@ -70,16 +67,31 @@ Result<std::shared_ptr<MappedFile>> MappedFile::Open(const std::string& path, ui
     return Status(ErrorCode::CORRUPT, "file \"" + path + "\" ends early",
                   "Expected " + std::to_string(size) + " bytes at offset " +
                       std::to_string(offset) + " of " + std::to_string(bytes) + ".");
+  // In one step for other threads: they find what was there or what is there now.
+  if (mmap(where, RoundUp(size, MappedFile::kPageBytes), PROT_READ, MAP_PRIVATE | MAP_FIXED,
+           file.get(), static_cast<off_t>(offset)) == MAP_FAILED)
+    return ErrnoStatus(errno, "could not map file \"" + path + "\"");
+  return {};
+}
+
+}  // namespace
+
+Result<std::shared_ptr<MappedFile>> MappedFile::Open(const std::string& path, uint64_t offset,
+                                                     size_t size) {
+  assert(size > 0 && offset % kPageBytes == 0);
   const size_t mapped = RoundUp(size, kPageBytes);
   VFDW_ASSIGN_OR_RETURN(char* const begin, ReserveAddresses(mapped));
-  void* const data = mmap(begin, mapped, PROT_READ, MAP_PRIVATE | MAP_FIXED, file.get(),
-                          static_cast<off_t>(offset));
-  if (data == MAP_FAILED) {
-    Status status = ErrnoStatus(errno, "could not map file \"" + path + "\"");
+  if (const Status status = MapOver(begin, path, offset, size); !status.ok()) {
     munmap(begin, mapped);
     return status;
   }
-  return std::shared_ptr<MappedFile>(new MappedFile(data, size));
+  return std::shared_ptr<MappedFile>(new MappedFile(begin, size));
+}
+
+Status MoveMemoryToFile(const void* memory, size_t size, const std::string& path, uint64_t offset) {
+  assert(reinterpret_cast<uintptr_t>(memory) % MappedFile::kPageBytes == 0 &&
+         offset % MappedFile::kPageBytes == 0);
+  return size == 0 ? Status() : MapOver(const_cast<void*>(memory), path, offset, size);
 }
 
 MappedFile::~MappedFile() { munmap(data_, RoundUp(size_, kPageBytes)); }

@@ -5,10 +5,11 @@
 // that the disk cannot deliver raises SIGBUS in the thread that touches it; so only what is too
 // large to be read is mapped, and what can be read is.
 //
-// MoveToMemory() puts memory of ours in the place of the mapping, at the same addresses, while
-// others read: they see the same bytes before and after.
+// MoveToMemory() puts memory of ours in the place of the mapping, and MoveMemoryToFile() a mapping
+// in the place of memory, at the same addresses, while others read: they see the same bytes before
+// and after.
 //
-// Threads: any number may read; one at a time may call MoveToMemory().
+// Threads: any number may read; one at a time may move.
 #ifndef VECTOR_FDW_DAEMON_BASE_MAPPED_FILE_H
 #define VECTOR_FDW_DAEMON_BASE_MAPPED_FILE_H
 
@@ -48,6 +49,11 @@ class MappedFile {
   void* const data_;
   const size_t size_;
 };
+
+// Has the whole pages at memory, which are private and anonymous, be read from the file from now
+// on, and gives the memory back. The file holds the same bytes at offset. On error the memory
+// stays. REQUIRES: memory and offset are multiples of kPageBytes.
+Status MoveMemoryToFile(const void* memory, size_t size, const std::string& path, uint64_t offset);
 
 }  // namespace vectord
 

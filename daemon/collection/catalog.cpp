@@ -10,19 +10,27 @@ Result<std::shared_ptr<Collection>> Catalog::Find(const std::string& database,
                                                   const std::string& name) const {
   std::shared_lock lock(mu_);
   const auto it = collections_.find({database, name});
-  std::string detail;
+  std::string detail, hint;
   if (it != collections_.end()) {
     const std::string held_schema = it->second->definition()->schema;
     if (held_schema == schema) return it->second;
     detail = "The collection of that name is of schema \"" + held_schema + "\".";
+    hint = "Correct the option \"schema_name\" of the foreign table.";
   } else if (const auto source = sources_.find(database); source == sources_.end()) {
     detail = "This vectord does not follow database \"" + database + "\".";
+    hint =
+        "Add a [[source]] for it to vectord.toml and restart vectord, or correct the option "
+        "\"dbname\" of the server.";
   } else if (!source->second.ok()) {
     detail = "The definitions of database \"" + database +
              "\" could not be read: " + source->second.ToString() + ".";
+    hint = "Remove the cause; vectord tries again by itself.";
+  } else {
+    detail = "Among the collections of database \"" + database + "\" there is none of that name.";
   }
   return Status(ErrorCode::COLLECTION_MISSING,
-                "collection \"" + name + "\" of schema \"" + schema + "\" does not exist", detail);
+                "collection \"" + name + "\" of schema \"" + schema + "\" does not exist", detail,
+                hint);
 }
 
 std::shared_ptr<Collection> Catalog::FindByName(const std::string& database,

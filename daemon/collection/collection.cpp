@@ -120,6 +120,7 @@ void Collection::Fail(const Status& why) {
   state_ = CollectionState::kError;
   phase_.clear();
   last_error_ = why.ToString();
+  failure_ = why.code();
 }
 
 void Collection::SetLastError(std::string text) {
@@ -184,14 +185,22 @@ vfdw::CollectionInfo Collection::GetInfo() const {
   return info;
 }
 
+// Over a limit is an error of its own; whatever else it was, nobody can say more than "not ready".
+Status Collection::FailedToBuild(const std::string& what) const {
+  const bool over_limit = failure_ == ErrorCode::OUT_OF_MEMORY || failure_ == ErrorCode::DISK_FULL;
+  return Status(over_limit ? failure_ : ErrorCode::NOT_READY, what + "could not be built",
+                last_error_.back() == '.' ? last_error_ : last_error_ + ".",
+                over_limit ? std::string()
+                           : "See vector_fdw.stat_collections; vectord tries again by itself.");
+}
+
 Status Collection::NotServing() const {
   MutexLock lock(mu_);
   const std::string what = "collection \"" + name_ + "\" ";
   if (state_ == CollectionState::kUnloaded || !definition_->loaded)
-    return Status(ErrorCode::UNLOADED, what + "is unloaded");
-  if (state_ == CollectionState::kError)
-    return Status(ErrorCode::NOT_READY, what + "could not be built", last_error_,
-                  "See vector_fdw.stat_collections; vectord tries again by itself.");
+    return Status(ErrorCode::UNLOADED, what + "is unloaded",
+                  "Its definition is kept, its memory was freed.");
+  if (state_ == CollectionState::kError) return FailedToBuild(what);
   std::string detail = "It is " + std::string(StateName(state_));
   if (!phase_.empty()) detail += " (" + phase_ + ")";
   if (const uint64_t total = progress_.total; total > 0)

@@ -71,10 +71,13 @@ class Collection {
 
   vfdw::CollectionStatus GetStatus() const;
   vfdw::CollectionInfo GetInfo() const;
-  // Why a search cannot be answered now: NOT_READY with the progress, UNLOADED, or the last error.
+  // Why a search cannot be answered now: NOT_READY with the progress or the last error, UNLOADED,
+  // or OUT_OF_MEMORY or DISK_FULL when that made the build fail.
   Status NotServing() const;
 
  private:
+  Status FailedToBuild(const std::string& what) const REQUIRES(mu_);
+
   const std::string database_, name_;
   const std::shared_ptr<MemoryBudget> budget_;
   Progress progress_;
@@ -86,6 +89,7 @@ class Collection {
   CollectionState state_ GUARDED_BY(mu_) = CollectionState::kCopying;
   std::string phase_ GUARDED_BY(mu_);
   std::string last_error_ GUARDED_BY(mu_);
+  vfdw::ErrorCode failure_ GUARDED_BY(mu_) = vfdw::ErrorCode::OK;  // of the last build that failed
   uint64_t builds_ GUARDED_BY(mu_) = 0;
 };
 

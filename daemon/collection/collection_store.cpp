@@ -5,6 +5,7 @@
 
 #include "daemon/base/byte_stream.h"
 #include "daemon/base/checksum.h"
+#include "daemon/base/log.h"
 #include "daemon/storage/word_file.h"
 
 namespace vectord {
@@ -21,29 +22,30 @@ uint64_t ChecksumOfWords(const std::vector<uint64_t>& words) {
 
 Result<CollectionStore::Loaded> CollectionStore::Load(std::shared_ptr<const Definition> definition,
                                                       const SourceStamps& expected,
-                                                      std::shared_ptr<MemoryBudget> budget,
-                                                      VectorPlacement placement) {
+                                                      std::shared_ptr<MemoryBudget> budget) {
   const std::string difference = DescribeDifference(dir_->manifest()->stamps, expected);
   const FileRef* culprit = nullptr;
   Result<Loaded> loaded =
       difference.empty()
-          ? LoadFiles(std::move(definition), std::move(budget), placement, &culprit)
+          ? LoadFiles(std::move(definition), std::move(budget), &culprit)
           : Status(ErrorCode::CORRUPT, "the files are a copy of something else", difference);
   if (loaded.ok()) return loaded;
   stored_.clear();
   rejected_file_.reset();
   if (loaded.status().code() == ErrorCode::CORRUPT) {
     const std::optional<FileRef> bad = culprit ? std::optional(*culprit) : std::nullopt;
-    const Status discarded = dir_->Discard(loaded.status(), bad ? &*bad : nullptr);
     // The files are not used again either way; what is left of them the next start finds.
-    if (!discarded.ok()) left_orphans_ = true;
+    if (const Status discarded = dir_->Discard(loaded.status(), bad ? &*bad : nullptr);
+        !discarded.ok())
+      LogStatus({}, discarded);
+    left_orphans_ = true;
   }
   return loaded;
 }
 
 Result<CollectionStore::Loaded> CollectionStore::LoadFiles(
     std::shared_ptr<const Definition> definition, std::shared_ptr<MemoryBudget> budget,
-    VectorPlacement placement, const FileRef** culprit) {
+    const FileRef** culprit) {
   const Manifest& manifest = *dir_->manifest();
   Loaded loaded;
   loaded.set = std::make_shared<SegmentSet>();
@@ -54,7 +56,7 @@ Result<CollectionStore::Loaded> CollectionStore::LoadFiles(
   loaded.set->rejected_rows = manifest.rejected_rows;
   for (const SegmentRecord& record : manifest.segments) {
     VFDW_ASSIGN_OR_RETURN(SegmentView view,
-                          LoadView(record, *definition, placement, budget.get(), &loaded, culprit));
+                          LoadView(record, *definition, budget.get(), &loaded, culprit));
     loaded.set->segments.push_back(std::move(view));
   }
   if (manifest.rejected_keys) {
@@ -70,14 +72,13 @@ Result<CollectionStore::Loaded> CollectionStore::LoadFiles(
 }
 
 Result<SegmentView> CollectionStore::LoadView(const SegmentRecord& record,
-                                              const Definition& definition,
-                                              VectorPlacement placement, MemoryBudget* budget,
+                                              const Definition& definition, MemoryBudget* budget,
                                               Loaded* loaded, const FileRef** culprit) {
   *culprit = &record.file;
   VFDW_ASSIGN_OR_RETURN(std::unique_ptr<SectionFile> opened, dir_->OpenFile(record.file));
   const std::shared_ptr<const SectionFile> file = std::move(opened);
   VFDW_ASSIGN_OR_RETURN(OpenedSegment segment, ReadSegment(file, dir_->PathOf(record.file),
-                                                           definition, placement, budget));
+                                                           definition, placement_, budget));
   if (segment.segment->rows() != record.rows ||
       (segment.segment->has_vectors() &&
        segment.segment->vectors().dimensions() != loaded->set->dimensions))
@@ -91,7 +92,7 @@ Result<SegmentView> CollectionStore::LoadView(const SegmentRecord& record,
     live = std::make_shared<const RowBitmap>(std::move(words));
   }
   if (segment.unsettled) loaded->unsettled.push_back(std::move(segment.unsettled));
-  stored_[segment.segment] = {record.file, live, record.live};
+  stored_[segment.segment] = {record.file, live, record.live, /*vectors_moved=*/true};
   return SegmentView(std::move(segment.segment), std::move(live));
 }
 
@@ -116,7 +117,23 @@ Status CollectionStore::Checkpoint(const SegmentSet& set, const CollectionCounte
   VFDW_RETURN_IF_ERROR(dir_->Commit(std::move(manifest)));
   left_orphans_ = false;
   KeepOnly(set);
+  if (placement_ == VectorPlacement::kDisk) MoveVectorsToDisk(set);
   return {};
+}
+
+void CollectionStore::MoveVectorsToDisk(const SegmentSet& set) {
+  for (const SegmentView& view : set.segments) {
+    StoredSegment& stored = stored_[view.segment];
+    if (stored.vectors_moved) continue;
+    const auto move = [&]() -> Status {
+      VFDW_ASSIGN_OR_RETURN(const auto file, dir_->OpenFile(stored.file));
+      return MoveVectorsToFile(*view.segment, *file, dir_->PathOf(stored.file));
+    };
+    // Failing costs memory, nothing else; the next checkpoint tries again.
+    const Status moved = move();
+    stored.vectors_moved = moved.ok();
+    if (!moved.ok()) LogStatus({}, moved);
+  }
 }
 
 // Files of an unfinished checkpoint are used by the next one, if it still has what is in them.
@@ -145,7 +162,7 @@ Result<SegmentRecord> CollectionStore::StoreView(const SegmentView& view) {
                           dir_->Create(FileKind::kSegment));
     VFDW_RETURN_IF_ERROR(WriteSegment(*view.segment, writer.get()));
     VFDW_ASSIGN_OR_RETURN(const FileRef file, writer->Finish());
-    found = stored_.insert({view.segment, {file, {}, {}}}).first;
+    found = stored_.insert({view.segment, {file, {}, {}, false}}).first;
   }
   StoredSegment& stored = found->second;
   if (view.live == nullptr) {

@@ -31,7 +31,9 @@ struct CollectionCounters {
 
 class CollectionStore {
  public:
-  explicit CollectionStore(std::unique_ptr<CollectionDir> dir) : dir_(std::move(dir)) {}
+  // placement: where the vectors of what is loaded and written are.
+  CollectionStore(std::unique_ptr<CollectionDir> dir, VectorPlacement placement)
+      : dir_(std::move(dir)), placement_(placement) {}
 
   struct Loaded {
     std::shared_ptr<SegmentSet> set;  // its generation is for the caller to give
@@ -44,10 +46,11 @@ class CollectionStore {
   // discarded, and the collection is to be built anew. Other errors (OUT_OF_MEMORY, IO) leave them.
   // REQUIRES: has_content(); nothing was loaded or written yet.
   Result<Loaded> Load(std::shared_ptr<const Definition> definition, const SourceStamps& expected,
-                      std::shared_ptr<MemoryBudget> budget, VectorPlacement placement);
+                      std::shared_ptr<MemoryBudget> budget);
 
   // Makes the set durable as of set.as_of, which may only be confirmed to the slot when this
-  // returned OK. After an error the old state is still on disk; try again later.
+  // returned OK. After an error the old state is still on disk; try again later. With kDisk the
+  // memory of vectors that are now in a file is given back.
   Status Checkpoint(const SegmentSet& set, const CollectionCounters& counters,
                     const SourceStamps& stamps);
 
@@ -63,22 +66,23 @@ class CollectionStore {
     FileRef file;
     std::weak_ptr<const RowBitmap> live_rows;  // that `live` holds
     std::optional<FileRef> live;
+    bool vectors_moved = false;  // nothing is left to be moved to disk
   };
   // By identity. A weak pointer keeps the identity from being given to another object.
   using StoredSegments = std::map<std::weak_ptr<const Segment>, StoredSegment, std::owner_less<>>;
 
   Result<Loaded> LoadFiles(std::shared_ptr<const Definition> definition,
-                           std::shared_ptr<MemoryBudget> budget, VectorPlacement placement,
-                           const FileRef** culprit);
+                           std::shared_ptr<MemoryBudget> budget, const FileRef** culprit);
   Result<SegmentView> LoadView(const SegmentRecord& record, const Definition& definition,
-                               VectorPlacement placement, MemoryBudget* budget, Loaded* loaded,
-                               const FileRef** culprit);
+                               MemoryBudget* budget, Loaded* loaded, const FileRef** culprit);
   Status MakeRoom(const SegmentSet& set);
   void KeepOnly(const SegmentSet& set);
+  void MoveVectorsToDisk(const SegmentSet& set);
   Result<SegmentRecord> StoreView(const SegmentView& view);
   Result<std::optional<FileRef>> StoreRejectedKeys(const std::vector<uint64_t>& keys);
 
   const std::unique_ptr<CollectionDir> dir_;
+  const VectorPlacement placement_;
   StoredSegments stored_;
   std::optional<FileRef> rejected_file_;
   uint64_t rejected_checksum_ = 0;  // of the words in it

@@ -48,7 +48,10 @@ Status CheckQuery(const SegmentSet& set, const Query& query) {
     return Status(ErrorCode::INVALID_VECTOR,
                   "query vector has " + std::to_string(query.vector.size()) +
                       " dimensions, collection \"" + set.definition->name + "\" has " +
-                      std::to_string(set.dimensions));
+                      std::to_string(set.dimensions),
+                  "The vectors of column \"" + set.definition->vector_column + "\" of " +
+                      set.definition->QualifiedTable() + " have " + std::to_string(set.dimensions) +
+                      " dimensions.");
   return {};
 }
 

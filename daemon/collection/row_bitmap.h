@@ -2,6 +2,7 @@
 #ifndef VECTORD_COLLECTION_ROW_BITMAP_H
 #define VECTORD_COLLECTION_ROW_BITMAP_H
 
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 #include <vector>

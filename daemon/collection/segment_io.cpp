@@ -214,6 +214,13 @@ Status WriteSegment(const Segment& segment, SectionFileWriter* writer) {
   return WriteVectors(segment.vectors(), writer);
 }
 
+Status MoveVectorsToFile(const Segment& segment, const SectionFile& file, const std::string& path) {
+  if (!segment.has_vectors()) return {};
+  VFDW_ASSIGN_OR_RETURN(const SectionEntry entry, file.Get(SectionType::kVectors));
+  if (entry.size < kLeastMappedBytes) return {};
+  return segment.vectors().MoveToFile(path, entry.offset);
+}
+
 Result<OpenedSegment> ReadSegment(const std::shared_ptr<const SectionFile>& file,
                                   const std::string& path, const Definition& definition,
                                   VectorPlacement placement, MemoryBudget* budget) {

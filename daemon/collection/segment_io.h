@@ -54,6 +54,10 @@ struct OpenedSegment {
 // The caller finishes the file. REQUIRES: the segment has rows.
 Status WriteSegment(const Segment& segment, SectionFileWriter* writer);
 
+// Has the vectors, which the file holds as well, be read from there, and gives their memory back.
+// Nothing is done for few vectors. Searches may run meanwhile. path: of that file.
+Status MoveVectorsToFile(const Segment& segment, const SectionFile& file, const std::string& path);
+
 // path: of that file. CORRUPT when it is no segment by this definition; OUT_OF_MEMORY, before
 // anything large is read, when the budget has no room for it.
 Result<OpenedSegment> ReadSegment(const std::shared_ptr<const SectionFile>& file,

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string>
 
+#include "daemon/base/mapped_file.h"
 #include "daemon/kernel/distance.h"
 #include "shared/limits.h"
 
@@ -106,6 +107,15 @@ void VectorStore::Trim() {
     [[maybe_unused]] const Status shrunk = reservation_.Resize(memory_bytes());
     assert(shrunk.ok());
   }
+}
+
+Status VectorStore::MoveToFile(const std::string& path, uint64_t offset) const {
+  const size_t bytes = PageBuffer::RoundedUp(size() * stride_ * sizeof(float));
+  if (owner_ != nullptr || bytes_in_file_ != 0 || bytes == 0) return {};
+  VFDW_RETURN_IF_ERROR(MoveMemoryToFile(data_, bytes, path, offset));
+  bytes_in_file_ = bytes;
+  if (reservation_.bytes() > memory_bytes()) return reservation_.Resize(memory_bytes());
+  return {};
 }
 
 void VectorStore::Permute(const std::vector<uint32_t>& old_row) {

@@ -4,6 +4,9 @@
 // rounded size) and is padded with zeros. Beside it stands each row's squared norm. Every index
 // reads rows here and none copies them.
 //
+// Memory: a store that was written to a file may give its rows' memory back and read them from
+// there (MoveToFile), while it is searched.
+//
 // Life: filled (AppendBatch, Trim), perhaps reordered once by the builder of an index (Permute),
 // then shared and never changed again. Or made over rows that exist already, in a mapped file
 // (Over), and shared at once.
@@ -20,6 +23,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "daemon/base/memory_budget.h"
@@ -64,6 +68,11 @@ class VectorStore {
   // REQUIRES: old_row is a permutation of all rows; nobody else is reading.
   void Permute(const std::vector<uint32_t>& old_row);
 
+  // Has the rows be read from this file, which holds them at offset as they stand in memory, and
+  // gives back their memory and its share of the reservation. On error nothing changed.
+  // REQUIRES: filled and shared; one thread at a time. Others may read.
+  Status MoveToFile(const std::string& path, uint64_t offset) const;
+
   size_t dimensions() const { return dimensions_; }
   // Elements from one row to the next.
   size_t stride() const { return stride_; }
@@ -74,7 +83,8 @@ class VectorStore {
   // By vfdw_sum_ip of the row with itself.
   const float* squared_norms() const { return norms_.as<float>(); }
   size_t memory_bytes() const {
-    return rows_.bytes() + borrowed_memory_bytes_ + norms_.bytes() + sizeof(*this);
+    return rows_.bytes() - bytes_in_file_.load(std::memory_order_relaxed) + borrowed_memory_bytes_ +
+           norms_.bytes() + sizeof(*this);
   }
 
  private:
@@ -90,7 +100,9 @@ class VectorStore {
   const float* data_ = nullptr;
   std::shared_ptr<const void> owner_;
   size_t borrowed_memory_bytes_ = 0;  // of owner_'s, when they are memory and not a file
-  MemoryReservation reservation_;
+  // Where the rows lie is no part of the store's value, so MoveToFile() is const.
+  mutable std::atomic<size_t> bytes_in_file_{0};  // of rows_, no memory any more
+  mutable MemoryReservation reservation_;
 };
 
 }  // namespace vectord

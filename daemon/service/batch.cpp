@@ -52,7 +52,7 @@ Result<Batch> NextBatch(Service& service, const RequestContext& context, uint32_
   batch.reply.engine_us = static_cast<uint64_t>(SteadyNowUs() - began_us);
   service.metrics->candidates.Add(stream.stats().candidates - candidates_before);
   DescribeSearch(stream, &batch.reply);
-  batch.more_to_fetch = !stream.complete() && !stream.batch_reached();
+  batch.more_to_fetch = !stream.complete() && (cursor->hold || !stream.batch_reached());
   VFDW_ASSIGN_OR_RETURN(batch.raw, encoder.Encode(rows, service.budget, &batch.reply));
   return batch;
 }

@@ -40,6 +40,7 @@ struct Cursor {
 
   ResultStream stream;
   const std::vector<OutputColumn> columns;
+  bool hold = false;  // to be kept until the stream is complete, not only until k is reached
   MemoryReservation memory;
 };
 

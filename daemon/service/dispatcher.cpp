@@ -160,12 +160,24 @@ void Dispatcher::BeginStop(ReplySink* sink) {
 
 std::string Dispatcher::MetricsText() const { return MetricsPage(service_); }
 
+void Dispatcher::SetSourcesSynced(std::function<bool()> synced) {
+  MutexLock lock(sources_mu_);
+  sources_synced_ = std::move(synced);
+}
+
 Status Dispatcher::Readiness() const {
   std::string waiting;
   for (const auto& collection : service_.catalog->All())
     if (collection->current() == nullptr && collection->state() != CollectionState::kUnloaded)
       waiting += (waiting.empty() ? "" : ", ") + collection->name();
   if (stopping_) return Status(ErrorCode::SHUTTING_DOWN, "vectord is shutting down");
+  std::function<bool()> synced;
+  {
+    MutexLock lock(sources_mu_);
+    synced = sources_synced_;
+  }
+  if (waiting.empty() && synced && !synced())
+    return Status(ErrorCode::NOT_READY, "the definitions of collections are still being read");
   if (waiting.empty()) return Status::Ok();
   return Status(ErrorCode::NOT_READY, "some collections do not answer yet", waiting);
 }

@@ -15,6 +15,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -22,6 +23,7 @@
 #include "daemon/base/config.h"
 #include "daemon/base/memory_budget.h"
 #include "daemon/base/metrics.h"
+#include "daemon/base/mutex.h"
 #include "daemon/collection/catalog.h"
 #include "daemon/service/handlers.h"
 #include "daemon/service/reply.h"
@@ -65,8 +67,12 @@ class Dispatcher {
 
   // The page /metrics.
   std::string MetricsText() const;
-  // OK when every collection that is known answers; else NOT_READY naming those that do not.
+  // OK when the sources are synced and every collection that is known answers; else NOT_READY
+  // saying what is missing.
   Status Readiness() const;
+  // Tells whether all definitions have been read; asked by any thread while the dispatcher lives.
+  // Until it is set, that is taken for granted.
+  void SetSourcesSynced(std::function<bool()> synced);
 
   Metrics* metrics() { return service_.metrics; }
   const Clock* clock() const { return service_.clock; }
@@ -79,6 +85,8 @@ class Dispatcher {
   const size_t worker_threads_;
   Service service_;
   std::atomic<bool> stopping_{false};
+  mutable Mutex sources_mu_;
+  std::function<bool()> sources_synced_ GUARDED_BY(sources_mu_);
 };
 
 }  // namespace vectord

@@ -183,6 +183,7 @@ Reply HandleSearch(Service& service, RequestContext& context) {
   const int64_t waited_ns = service.clock->SteadyNs() - context.received_ns;
   auto cursor = std::make_unique<Cursor>(std::move(search.set), std::move(search.query),
                                          std::move(search.columns));
+  cursor->hold = request.hold;
   Result<Batch> batch = NextBatch(service, context, request.batch_rows, cursor.get());
   if (!batch.ok()) return Reply::Error(batch.status());
   batch->reply.waited_us = static_cast<uint64_t>(std::max<int64_t>(waited_ns, 0)) / 1000;

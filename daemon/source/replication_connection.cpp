@@ -94,8 +94,11 @@ Status ReplicationConnection::Open(const std::string& dsn) {
   if (PQstatus(connection_) != CONNECTION_OK)
     return ConnectionError(Trimmed(PQerrorMessage(connection_)));
   PQsetnonblocking(connection_, 1);
-  // By default libpq writes them to standard error, in the midst of the log.
+  // By default libpq writes notices to standard error, in the midst of the log.
   PQsetNoticeProcessor(connection_, [](void*, const char*) {}, nullptr);
+  // By default libpq writes them to standard error, in the midst of the log.
+  PQsetNoticeProcessor(
+      connection_, [](void*, const char*) {}, nullptr);
   return {};
 }
 

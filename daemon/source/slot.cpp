@@ -97,8 +97,7 @@ void ReportBlockers(const std::string& slot, const std::vector<SlotBlocker>& blo
 
 }  // namespace
 
-// ---- the server
-// --------------------------------------------------------------------------------------
+// ---- the server -------------------------------------------------------------------------------
 
 Result<SystemIdentity> IdentifySystem(ReplicationConnection* connection) {
   VFDW_ASSIGN_OR_RETURN(const PgRows rows, connection->Exec("IDENTIFY_SYSTEM"));
@@ -137,8 +136,7 @@ Result<std::string> FindMissingPublication(const SqlRunner& run,
   return std::string();
 }
 
-// ---- the slot
-// ----------------------------------------------------------------------------------------
+// ---- the slot ---------------------------------------------------------------------------------
 
 Status RequireSlotName(const std::string& name) {
   const std::string problem = name.empty() ? "must not be empty" : CheckSlotName(name);
@@ -231,8 +229,7 @@ Status DropSlot(ReplicationConnection* connection, const std::string& name) {
   return dropped.status();
 }
 
-// ---- the stream
-// --------------------------------------------------------------------------------------
+// ---- the stream -------------------------------------------------------------------------------
 
 std::string StartReplicationCommand(const std::string& slot, Lsn start,
                                     const std::vector<std::string>& publications) {

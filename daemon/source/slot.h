@@ -25,8 +25,7 @@ using vfdw::FullXid;
 
 constexpr int kOldestServerVersion = 140000;
 
-// ---- the server
-// --------------------------------------------------------------------------------------
+// ---- the server -------------------------------------------------------------------------------
 
 struct SystemIdentity {
   uint64_t system_identifier = 0;  // given by initdb; copies of a cluster share it
@@ -52,8 +51,7 @@ Result<ServerState> ReadServerState(const SqlRunner& run);
 Result<std::string> FindMissingPublication(const SqlRunner& run,
                                            const std::vector<std::string>& publications);
 
-// ---- the slot
-// ----------------------------------------------------------------------------------------
+// ---- the slot ---------------------------------------------------------------------------------
 
 enum class WalStatus {
   kReserved,
@@ -115,8 +113,7 @@ Result<CreatedSlot> CreateSlot(ReplicationConnection* connection, const NewSlot&
 // One that does not exist is no error. SOURCE_FAILED while somebody reads it.
 Status DropSlot(ReplicationConnection* connection, const std::string& name);
 
-// ---- the stream
-// --------------------------------------------------------------------------------------
+// ---- the stream -------------------------------------------------------------------------------
 
 // START_REPLICATION of whole transactions in binary form, with logical messages.
 std::string StartReplicationCommand(const std::string& slot, Lsn start,

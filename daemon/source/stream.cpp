@@ -66,8 +66,7 @@ StreamStatus ChangeStream::status() const {
   return status_;
 }
 
-// ---- sessions
-// ----------------------------------------------------------------------------------------
+// ---- sessions ---------------------------------------------------------------------------------
 
 void ChangeStream::Run() {
   SetThreadName("stream");
@@ -186,8 +185,7 @@ StreamProblem ChangeStream::ProblemOf(const Status& status) const {
   }
 }
 
-// ---- the stream
-// --------------------------------------------------------------------------------------
+// ---- the stream -------------------------------------------------------------------------------
 
 StreamProblem ChangeStream::ReceiveLoop() {
   for (;;) {
@@ -266,21 +264,25 @@ bool ChangeStream::IsServerStopping(const ReplicationFrame& frame) {
   return ++urgent_keepalives_ >= kUrgentKeepalives;
 }
 
-// ---- what we tell the server
-// ---------------------------------------------------------------------------
+// ---- what we tell the server ------------------------------------------------------------------
 
-// Called while a transaction is applied, when nothing is received.
+// Called while a transaction is applied, when nothing is received. The sink is busy, perhaps under
+// a lock of its own, so it is not asked for anything: what was durable before still is.
 Status ChangeStream::KeepAlive() {
   if (stop_.requested()) return Status(ErrorCode::CANCELED, "the work on the source was stopped");
   if (steady_clock::now() - sent_at_ < status_interval_) return {};
-  return SendStatus(/*asks_for_reply=*/false);
+  return SendStatus(/*asks_for_reply=*/false, sent_.flushed);
 }
 
 Status ChangeStream::SendStatus(bool asks_for_reply) {
+  return SendStatus(asks_for_reply, std::min(sink_->DurableLsn(), decoder_.position()));
+}
+
+Status ChangeStream::SendStatus(bool asks_for_reply, Lsn durable_lsn) {
   StandbyStatus status;
   status.applied = decoder_.position();
   status.written = std::max(received_lsn_, status.applied);
-  status.flushed = std::min(sink_->DurableLsn(), status.applied);
+  status.flushed = durable_lsn;
   status.sent_at_us = PostgresNowUs();
   status.reply_requested = asks_for_reply;
   VFDW_RETURN_IF_ERROR(connection_->Send(EncodeStandbyStatus(status)));
@@ -311,8 +313,7 @@ Status ChangeStream::PingIfSilent() {
   return SendStatus(/*asks_for_reply=*/true);
 }
 
-// ---- the slot
-// ------------------------------------------------------------------------------------------
+// ---- the slot ---------------------------------------------------------------------------------
 
 // Looks at the slot each time that much WAL has been written, whoever wrote it. So an idle cluster
 // is not asked, and transaction ids cannot wrap between two looks.
@@ -344,7 +345,11 @@ Status ChangeStream::ReadSlotAndBeat() {
     status_.slot = slot;
   }
   // A transactional message: others alone do not move the slot on. A standby cannot write one.
-  if (slot->retained_bytes < options_.heartbeat_after_bytes || is_standby_) return {};
+  const bool was_long_ago = static_cast<uint64_t>(received_lsn_) >=
+                            static_cast<uint64_t>(beat_at_) + options_.heartbeat_after_bytes;
+  if (slot->retained_bytes < options_.heartbeat_after_bytes || !was_long_ago || is_standby_)
+    return {};
+  beat_at_ = received_lsn_;
   VFDW_ASSIGN_OR_RETURN(const PgRows rows, run("SELECT pg_logical_emit_message(true, '" +
                                                std::string(kHeartbeatPrefix) + "', '')"));
   MutexLock lock(mu_);
@@ -370,8 +375,7 @@ void ChangeStream::WarnAboutSlot(const SlotStatus& slot) {
       is_in_danger ? ", and will be lost when it is much more (max_slot_wal_keep_size)" : "");
 }
 
-// ---- status
-// --------------------------------------------------------------------------------------------
+// ---- status -----------------------------------------------------------------------------------
 
 void ChangeStream::NoteProblem(const StreamProblem& problem, StreamState state) {
   // The same reason again and again is one event.

@@ -126,6 +126,7 @@ class ChangeStream {
   StandbyStatus sent_;  // the last status that was sent
   TimePoint began_at_, sent_at_, heard_at_, asked_at_;
   Lsn slot_seen_at_ = Lsn::kNone;  // received_lsn_ when the slot was last looked at
+  Lsn beat_at_ = Lsn::kNone;       // received_lsn_ at the last heartbeat
   int urgent_keepalives_ = 0;      // that asked for a reply, one right after the other
   TimePoint urgent_since_;
   uint64_t warned_at_bytes_ = 0;

@@ -69,12 +69,14 @@ bool EndsWith(std::string_view text, std::string_view end) {
 }  // namespace
 
 std::string DirectoryName(const CollectionKey& key) {
-  const std::string name =
-      Escape(key.database) + "." + Escape(key.name) + "." + Escape(key.definition_id);
+  const std::string parts[] = {Escape(key.database), Escape(key.name), Escape(key.definition_id)};
+  const std::string name = parts[0] + "." + parts[1] + "." + parts[2];
   if (name.size() <= kMaxDirectoryNameBytes) return name;
   // The escaped name tells the parts apart, so its hash is one of all three.
   const std::string hash = "~" + Hex(Checksum(name));
-  return name.substr(0, kMaxDirectoryNameBytes - hash.size()) + hash;
+  const size_t share = (kMaxDirectoryNameBytes - 2 - hash.size()) / 3;
+  return parts[0].substr(0, share) + "." + parts[1].substr(0, share) + "." +
+         parts[2].substr(0, share) + hash;
 }
 
 bool IsDirectoryName(std::string_view name) {

@@ -87,6 +87,8 @@ class FieldReader {
     FileRef file;
     File(file);
     if (status_.ok() && present > 1) Keep(Corrupt("A flag is neither 0 nor 1."));
+    if (status_.ok() && present == 0 && !(file == FileRef()))
+      Keep(Corrupt("A file that is absent has a content."));
     ref = present == 1 ? std::optional(file) : std::nullopt;
   }
   void Count(std::vector<SegmentRecord>& records) {

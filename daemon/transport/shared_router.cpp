@@ -15,9 +15,9 @@ namespace vectord {
 namespace {
 
 // Messages, not bytes, per client. A client has few requests under way; what is more waits in its
-// own queue. Beyond the second limit replies are dropped: see ZmqServer::Send.
+// own queue. What a client does not read beyond the second limit: ZmqServer::SendPatiently.
 constexpr int kReceiveQueue = 16;
-constexpr int kSendQueue = 64;
+constexpr int kSendQueue = 256;
 constexpr int kHandshakeMs = 5000;
 
 Status ZmqStatus(const char* what, const zmq::error_t& error) {

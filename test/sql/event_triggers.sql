@@ -11,7 +11,7 @@ SELECT vector_fdw.create_collection('e_two', 'e_app.docs', 'embedding', metric =
 SELECT vector_fdw.create_collection('e_three', 'e_app.other', 'embedding');
 CREATE VIEW e_app.mine AS SELECT name, source FROM vector_fdw.collection WHERE name LIKE 'e\_%';
 
--- Renaming a table or its schema changes nothing; a column that goes away is told to whoever did it.
+-- Renaming a table or its schema changes nothing, a renamed column is followed, and one that goes away is told to whoever did it.
 ALTER TABLE e_app.docs RENAME TO papers;
 ALTER SCHEMA e_app RENAME TO e_library;
 SELECT * FROM e_library.mine ORDER BY name;

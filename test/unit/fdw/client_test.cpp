@@ -331,7 +331,7 @@ TEST_F(ClientTest, RequestBeyondTheLimitIsRefusedHere) {
   Connect();
   EXPECT_EQ(0u, SendSearch({}, std::vector<float>(VFDW_MAX_REQUEST_BYTES / 4 + 1)));
   EXPECT_EQ(VFDW_ERR_LIMIT_EXCEEDED, error_.code);
-  EXPECT_STREQ("54000", error_.sqlstate);
+  EXPECT_STREQ("53400", error_.sqlstate);
 }
 
 TEST_F(ClientTest, ChildProcessDoesNotTouchItsParentsConnection) {

@@ -2,6 +2,8 @@
 #ifndef VECTOR_FDW_TEST_UNIT_SERVICE_ASKING_H
 #define VECTOR_FDW_TEST_UNIT_SERVICE_ASKING_H
 
+#include <gtest/gtest.h>
+
 #include <memory>
 #include <string>
 #include <utility>

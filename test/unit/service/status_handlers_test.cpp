@@ -81,6 +81,11 @@ TEST(MetricsPage, HasAGaugePerCollection) {
 TEST(Readiness, NamesTheCollectionsThatDoNotAnswer) {
   TestService service;
   EXPECT_TRUE(service.dispatcher.Readiness().ok());
+  bool synced = false;
+  service.dispatcher.SetSourcesSynced([&synced] { return synced; });
+  EXPECT_EQ(service.dispatcher.Readiness().code(), ErrorCode::NOT_READY);
+  synced = true;
+  EXPECT_TRUE(service.dispatcher.Readiness().ok());
   service.collection->Unload();
   EXPECT_TRUE(service.dispatcher.Readiness().ok());
   Definition other = SmallCollection().MakeDefinition();

@@ -189,7 +189,13 @@ TEST_F(ChangeDecoderTest, AnAlterTableInTheMidstIsNoticedAndKeptApart) {
 TEST_F(ChangeDecoderTest, AKeyThatWasNotSentComesFromTheOldTuple) {
   Feed(BeginBytes(1100, 90));
   Feed(Table());
-  Feed(Wire("U").I32(7).Raw("K").Raw(TupleBytes({"bkey", "n"})).Raw("N").Raw(TupleBytes({"u", "n"})).bytes);
+  Feed(Wire("U")
+           .I32(7)
+           .Raw("K")
+           .Raw(TupleBytes({"bkey", "n"}))
+           .Raw("N")
+           .Raw(TupleBytes({"u", "n"}))
+           .bytes);
   Feed(CommitBytes(1100, 1150));
   EXPECT_THAT(notes_.lines, ElementsAre("new t", "xid 21474836570 =key"));
 }

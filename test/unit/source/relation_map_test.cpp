@@ -18,7 +18,8 @@ RelationMessage Docs() {
   message.id = 7;
   message.schema = "public";
   message.name = "docs";
-  message.columns = {{"id", kInt4, -1, true}, {"title", kText, -1, false}, {"v", kRealArray, -1, false}};
+  message.columns = {
+      {"id", kInt4, -1, true}, {"title", kText, -1, false}, {"v", kRealArray, -1, false}};
   return message;
 }
 

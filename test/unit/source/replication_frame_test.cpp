@@ -60,7 +60,8 @@ TEST(LsnText, IsReadAndWrittenAsByPostgreSQL) {
   EXPECT_EQ(ParseLsn("16/B374D848"), Lsn{0x16B374D848});
   EXPECT_EQ(ParseLsn("0/0"), Lsn::kNone);
   EXPECT_EQ(ParseLsn("FFFFFFFF/FFFFFFFF"), Lsn{UINT64_MAX});
-  for (const char* wrong : {"", "/", "1/", "/1", "1", "1/2/3", "1/x", " 1/2", "1/123456789", "-1/2"})
+  for (const char* wrong :
+       {"", "/", "1/", "/1", "1", "1/2/3", "1/x", " 1/2", "1/123456789", "-1/2"})
     EXPECT_FALSE(ParseLsn(wrong)) << wrong;
 }
 

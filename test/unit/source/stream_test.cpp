@@ -1,7 +1,7 @@
 // stream_test.cpp - slots and the stream against a real server.
 //
-// Skipped unless VECTORD_TEST_DSN names a database of a scratch cluster with wal_level = logical, as
-// superuser: tables, slots and publications that begin with stream_test are created there, and
+// Skipped unless VECTORD_TEST_DSN names a database of a scratch cluster with wal_level = logical,
+// as superuser: tables, slots and publications that begin with stream_test are created there, and
 // walsenders are terminated. VECTORD_TEST_RESTART, where set, is a command that restarts
 // the cluster when a mode (immediate, fast) is appended to it. VECTORD_TEST_SECONDS is how long
 // each of the random tests writes (3), VECTORD_TEST_SEED repeats one of them.
@@ -13,6 +13,7 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <ctime>
 #include <random>
 #include <thread>
 
@@ -81,7 +82,8 @@ class Session {
   }
   PgRows Do(const std::string& sql) {
     std::optional<PgRows> rows;
-    WaitFor([&] { return (rows = Try(sql)).has_value() || (connection_ && connection_->usable()); });
+    WaitFor(
+        [&] { return (rows = Try(sql)).has_value() || (connection_ && connection_->usable()); });
     EXPECT_TRUE(rows.has_value()) << sql << "\n" << last_error_;
     return rows.value_or(PgRows());
   }
@@ -209,7 +211,8 @@ class StreamTest : public testing::Test {
     const ModelTable expected = ReadTable(session_->connection(), table, key_columns);
     std::set<std::string> columns;
     for (const PgRow& row : session_->Do("SELECT attname FROM pg_attribute WHERE attrelid ="
-                                         " 'public." + table + "'::regclass AND NOT attisdropped"))
+                                         " 'public." +
+                                         table + "'::regclass AND NOT attisdropped"))
       columns.insert(*row[0]);
     ModelTable actual;
     for (const auto& [key, row] : model_.table(table))
@@ -227,7 +230,8 @@ class StreamTest : public testing::Test {
     EXPECT_THAT(model_.faults(), IsEmpty());
   }
   void Restart(const std::string& mode) {
-    const std::string command = Environment("VECTORD_TEST_RESTART") + " " + mode + " >/dev/null 2>&1";
+    const std::string command =
+        Environment("VECTORD_TEST_RESTART") + " " + mode + " >/dev/null 2>&1";
     EXPECT_EQ(system(command.c_str()), 0) << command;
   }
 
@@ -240,13 +244,13 @@ class StreamTest : public testing::Test {
   std::unique_ptr<ChangeStream> stream_;  // last: it ends before what it uses
 };
 
-// ---- random changes ------------------------------------------------------------------------------------
+// ---- random changes ---------------------------------------------------------------------------
 
 // What applications do, by chance.
 class Writer {
  public:
-  Writer(std::string dsn, uint32_t seed, int number)
-      : session_(std::move(dsn)), random_(seed), number_(number) {}
+  Writer(std::string dsn, uint32_t seed, int number, bool may_truncate)
+      : session_(std::move(dsn)), random_(seed), number_(number), may_truncate_(may_truncate) {}
 
   void Run(const std::atomic<bool>& stop) {
     while (!stop) session_.Transaction(Statements());
@@ -273,8 +277,8 @@ class Writer {
         return "INSERT INTO " + docs + " (id, v) SELECT i, " + Vector() +
                " FROM generate_series(1, 300) AS i ON CONFLICT DO NOTHING";
       case 3:
-        return "UPDATE " + docs + " SET note = " + Text() + " WHERE id % 7 = " +
-               std::to_string(Upto(7));
+        return "UPDATE " + docs + " SET note = " + Text() +
+               " WHERE id % 7 = " + std::to_string(Upto(7));
       case 4:
         return "UPDATE " + docs + " SET v = " + Vector() + " WHERE id = " + Id();
       case 5:
@@ -288,8 +292,8 @@ class Writer {
         return "INSERT INTO " + pairs + " SELECT repeat(chr(97 + " + Id() + " % 26), 1200) || " +
                Id() + ", " + Id() + ", " + Vector() + " ON CONFLICT DO NOTHING";
       case 9:
-        return "UPDATE " + pairs + " SET v = " + Vector() + " WHERE b % 5 = " +
-               std::to_string(Upto(5));
+        return "UPDATE " + pairs + " SET v = " + Vector() +
+               " WHERE b % 5 = " + std::to_string(Upto(5));
       case 10:
         return "UPDATE " + pairs + " SET b = b + 10000 WHERE b = " + Id();
       default:
@@ -298,7 +302,7 @@ class Writer {
   }
 
   std::vector<std::string> Statements() {
-    const int kind = Upto(60);
+    const int kind = may_truncate_ ? Upto(60) : 2 + Upto(58);
     if (kind == 0) return {"TRUNCATE public.stream_test_docs"};
     if (kind == 1) return {"TRUNCATE public.stream_test_docs, public.stream_test_pairs"};
     if (kind == 2 && number_ == 0)
@@ -320,14 +324,15 @@ class Writer {
   Session session_;
   std::minstd_rand random_;
   const int number_;
+  const bool may_truncate_;
 };
 
 class Writers {
  public:
-  Writers(const std::string& dsn, uint32_t seed) {
+  Writers(const std::string& dsn, uint32_t seed, bool may_truncate = true) {
     for (int i = 0; i < 2; i++)
-      threads_.emplace_back([this, dsn, seed, i] {
-        Writer(dsn, seed + static_cast<uint32_t>(i), i).Run(stop_);
+      threads_.emplace_back([this, dsn, seed, may_truncate, i] {
+        Writer(dsn, seed + static_cast<uint32_t>(i), i, may_truncate).Run(stop_);
       });
   }
   ~Writers() {
@@ -374,8 +379,9 @@ TEST_F(StreamTest, NothingIsLostOrAppliedTwiceWhateverDies) {
         case 1:
         case 2:
           walsenders++;
-          (void)session_->Try("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots"
-                              " WHERE slot_name = 'stream_test' AND active_pid IS NOT NULL");
+          (void)session_->Try(
+              "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots"
+              " WHERE slot_name = 'stream_test' AND active_pid IS NOT NULL");
           break;
         case 3:
         case 4:
@@ -410,7 +416,7 @@ TEST_F(StreamTest, ATransactionLargerThanTheMemoryIsApplied) {
   EXPECT_LE(budget_.peak(), size_t{2} << 20);
 }
 
-// ---- what arrives ----------------------------------------------------------------------------------------
+// ---- what arrives -----------------------------------------------------------------------------
 
 TEST_F(StreamTest, MessagesAndTransactionsHaveTheirIds) {
   StartStream();
@@ -446,11 +452,13 @@ TEST_F(StreamTest, FullIdentityServesAsWell) {
   EXPECT_THAT(model_.faults(), IsEmpty());
 }
 
-// ---- initial copies ----------------------------------------------------------------------------------------
+// ---- initial copies ---------------------------------------------------------------------------
 
 TEST_F(StreamTest, ACopyUnderAnExportedSnapshotAndTheStreamFromItsPointMeetExactly) {
   const Lsn behind = *ParseLsn(session_->Value("SELECT pg_current_wal_lsn()"));
-  std::optional<Writers> writers(std::in_place, dsn_, Seed());
+  // TRUNCATE ignores snapshots: one after the point would empty the copy, while the stream still
+  // brings changes of the rows that were there.
+  std::optional<Writers> writers(std::in_place, dsn_, Seed(), /*may_truncate=*/false);
   ASSERT_TRUE(WaitFor([&] {
     return session_->Value("SELECT count(*) > 100 FROM public.stream_test_docs") == "t";
   }));
@@ -470,6 +478,7 @@ TEST_F(StreamTest, ACopyUnderAnExportedSnapshotAndTheStreamFromItsPointMeetExact
               created->consistent_point);
   model_.Load("stream_test_pairs", ReadTable(copier.connection(), "stream_test_pairs", {"a", "b"}),
               created->consistent_point);
+  copier.Do("COMMIT");
   // The main stream, from the point on: what was committed before is in the copy.
   model_.set_durable(created->consistent_point);
   StartStream();
@@ -542,7 +551,7 @@ TEST_F(StreamTest, AStopEndsTheWaitForASlot) {
   blocker.Do("ROLLBACK");
 }
 
-// ---- faults ------------------------------------------------------------------------------------------------
+// ---- faults -----------------------------------------------------------------------------------
 
 TEST_F(StreamTest, EachReasonNotToGoOnHasItsName) {
   const SystemIdentity source = [&] {
@@ -595,12 +604,13 @@ TEST_F(StreamTest, ASlotThatIsDroppedOrLostUnderTheStreamIsNoticed) {
   EXPECT_EQ(stream_->status().problem.fault, StreamFault::kSlotMissing);
 }
 
-// ---- what we tell the server ---------------------------------------------------------------------------------
+// ---- what we tell the server ------------------------------------------------------------------
 
 TEST_F(StreamTest, TheServerForgetsOnlyWhatIsDurable) {
   const auto confirmed = [&] {
-    return *ParseLsn(session_->Value("SELECT confirmed_flush_lsn FROM pg_replication_slots"
-                                     " WHERE slot_name = 'stream_test'"));
+    return *ParseLsn(
+        session_->Value("SELECT confirmed_flush_lsn FROM pg_replication_slots"
+                        " WHERE slot_name = 'stream_test'"));
   };
   const Lsn before = confirmed();
   StartStream();
@@ -622,16 +632,19 @@ TEST_F(StreamTest, WhenOnlyANeighbourWritesTheSlotMovesOnAndAHeartbeatHelps) {
   StartStream(options);
   model_.set_checkpoints_always(true);
   const auto retained = [&] {
-    return strtoull(session_->Value("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)"
-                                    " FROM pg_replication_slots WHERE slot_name = 'stream_test'")
+    return strtoull(session_
+                        ->Value("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)"
+                                " FROM pg_replication_slots WHERE slot_name = 'stream_test'")
                         .c_str(),
                     nullptr, 10);
   };
   {
     Session neighbour(dsn_ + " dbname=stream_test_neighbour");
-    neighbour.Do("CREATE TABLE public.t AS SELECT i, repeat('x', 100) AS x FROM generate_series(1, 1) i");
+    neighbour.Do(
+        "CREATE TABLE public.t AS SELECT i, repeat('x', 100) AS x FROM generate_series(1, 1) i");
     for (int i = 0; i < 20; i++)
-      neighbour.Do("INSERT INTO public.t SELECT i, repeat('x', 500) FROM generate_series(1, 5000) i");
+      neighbour.Do(
+          "INSERT INTO public.t SELECT i, repeat('x', 500) FROM generate_series(1, 5000) i");
     // restart_lsn moves when the server logs its running transactions, as it does every 15 s.
     neighbour.Do("CHECKPOINT");
   }
@@ -640,6 +653,21 @@ TEST_F(StreamTest, WhenOnlyANeighbourWritesTheSlotMovesOnAndAHeartbeatHelps) {
   EXPECT_TRUE(stream_->status().slot.has_value());
   fprintf(stderr, "%lu heartbeats\n", stream_->status().heartbeats);
   session_->Do("DROP DATABASE stream_test_neighbour");
+}
+
+TEST_F(StreamTest, ARoleThatMayOnlyLogInAndReplicateIsEnough) {
+  session_->Do("DROP ROLE IF EXISTS stream_test_role");
+  session_->Do("CREATE ROLE stream_test_role LOGIN REPLICATION");
+  StreamOptions options = Options();
+  options.dsn += " user=stream_test_role";
+  options.heartbeat_after_bytes = 1;
+  StartStream(options);
+  session_->Do("INSERT INTO public.stream_test_docs SELECT i FROM generate_series(1, 100) AS i");
+  CatchUp();
+  EXPECT_EQ(model_.table("stream_test_docs").size(), 100u);
+  EXPECT_TRUE(WaitFor([&] { return stream_->status().heartbeats > 0; }));
+  stream_.reset();
+  session_->Do("DROP ROLE stream_test_role");
 }
 
 TEST_F(StreamTest, StopsWithinASecondWhateverItDoes) {
@@ -680,7 +708,7 @@ TEST_F(StreamTest, AnOrderlyShutdownOfTheServerDoesNotWaitForOurCheckpoint) {
   ExpectModelEqualsTables();
 }
 
-// ---- speed -------------------------------------------------------------------------------------------------
+// ---- speed ------------------------------------------------------------------------------------
 
 // Decodes vectors, and counts.
 class CountingSink final : public ChangeSink {
@@ -708,24 +736,31 @@ class CountingSink final : public ChangeSink {
   float values_[128];
 };
 
-TEST_F(StreamTest, DecodesFarMoreThanTwentyThousandRowsPerSecond) {
+TEST_F(StreamTest, ARowOf128DimensionsTakesUnder20MicrosecondsHere) {
   constexpr uint64_t kRows = 200000;
   session_->Do(
       "INSERT INTO public.stream_test_docs SELECT i, array_fill(random()::real, array[128])"
-      " FROM generate_series(1, " + std::to_string(kRows) + ") AS i");
+      " FROM generate_series(1, " +
+      std::to_string(kRows) + ") AS i");
   CountingSink sink;
   StreamOptions options = Options();
   ChangeStream stream(options, &sink, &budget_, &files_);
   const auto started = steady_clock::now();
+  const clock_t cpu_before = clock();
   ASSERT_TRUE(stream.Start().ok());
   ASSERT_TRUE(WaitFor([&] { return sink.rows == kRows; }, seconds(120)));
+  const double cpu_us_per_row =
+      1e6 * static_cast<double>(clock() - cpu_before) / CLOCKS_PER_SEC / static_cast<double>(kRows);
   const double time = std::chrono::duration<double>(steady_clock::now() - started).count();
   stream.Stop();
-  fprintf(stderr, "%.0f rows/s of 128 dimensions, %.0f rows/s of it in Apply, spilled %lu MB\n",
-          static_cast<double>(kRows) / time,
-          static_cast<double>(kRows) * 1e6 / static_cast<double>(sink.apply_us),
+  fprintf(stderr,
+          "%.0f rows/s of 128 dimensions; %.2f us of CPU per row here, of which %.2f us in Apply; "
+          "spilled %lu MB\n",
+          static_cast<double>(kRows) / time, cpu_us_per_row,
+          static_cast<double>(sink.apply_us) / static_cast<double>(kRows),
           stream.status().counters.spilled_bytes >> 20);
-  EXPECT_GT(static_cast<double>(kRows) / time, 20000);
+  // Of CPU: how much of a core there is depends on what else runs, the server among it.
+  EXPECT_LT(cpu_us_per_row, 20);
 }
 
 }  // namespace

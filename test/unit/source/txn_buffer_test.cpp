@@ -67,7 +67,8 @@ TEST_F(TxnBufferTest, ChangesComeInOrderWithTheirTables) {
   buffer.SetOrigin("node_a");
   ASSERT_TRUE(buffer.Append(InsertOf("1"), a).ok());
   ASSERT_TRUE(buffer.Append(InsertOf("2"), b).ok());
-  ASSERT_TRUE(buffer.Append(Wire("M").I8(1).I64(9).CString("p").I32(2).Raw("hi").bytes, nullptr).ok());
+  ASSERT_TRUE(
+      buffer.Append(Wire("M").I8(1).I64(9).CString("p").I32(2).Raw("hi").bytes, nullptr).ok());
   ASSERT_TRUE(buffer.AppendTruncate(a, true).ok());
   ASSERT_TRUE(buffer.Commit(Lsn{120}).ok());
   EXPECT_THAT(Contents(buffer), ElementsAre("a:1", "b:2", "hi", "a:truncate+"));
@@ -166,9 +167,8 @@ TEST_F(TxnBufferTest, ADescriptionThatChangesInTheMidstIsKeptWithEachChange) {
 
 TEST_F(TxnBufferTest, TheVisitorsErrorAndAStopEndTheVisit) {
   bool is_stopped = false;
-  TxnBuffer buffer(&budget_, &files_, Options(1 << 20, 4096), [&] {
-    return is_stopped ? Status(ErrorCode::CANCELED, "stopped") : Status();
-  });
+  TxnBuffer buffer(&budget_, &files_, Options(1 << 20, 4096),
+                   [&] { return is_stopped ? Status(ErrorCode::CANCELED, "stopped") : Status(); });
   buffer.Begin(FullXid{1}, Lsn{100}, 0);
   for (int i = 0; i < 100; i++) ASSERT_TRUE(buffer.Append(InsertOf("x"), Table("t")).ok());
   ASSERT_TRUE(buffer.Commit(Lsn{120}).ok());

@@ -14,7 +14,7 @@ TEST(FileNames, ADirectoryIsReadable) {
 }
 
 TEST(FileNames, NoNameLeadsOutOfTheDirectoryOrHides) {
-  for (const std::string hostile :
+  for (const std::string& hostile :
        {std::string(".."), std::string("../../etc"), std::string("/"), std::string("."),
         std::string("a/b"), std::string("LOCK"), std::string("MANIFEST"), std::string("\n"),
         std::string("a\0b", 3), std::string("%2E"), std::string("~")}) {

@@ -1,0 +1,96 @@
+/*
+ * source_tree.c
+ *	  Source tables of collections above and below a table, by partitioning.
+ *
+ * Takes no lock on any table, so that it may run in everybody's DDL: what is
+ * asked about is either locked by the caller's DDL, or it does not matter
+ * whether another session changes it at the same time, because that session's
+ * DDL asks, too.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/partition.h"
+#include "catalog/pg_inherits.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "fdw/definition.h"
+#include "fdw/source_tree.h"
+
+/* Nearest first, without the table itself. */
+static List *
+ancestors_of(Oid table)
+{
+	return get_rel_relispartition(table) ? get_partition_ancestors(table) : NIL;
+}
+
+bool
+vfdw_is_source(Oid table)
+{
+	return list_member_oid(vfdw_sources(), table);
+}
+
+List *
+vfdw_sources_of(Oid table)
+{
+	List *all = vfdw_sources();
+	List *sources = NIL;
+	ListCell *cell;
+
+	if (all == NIL)
+		return NIL;
+	foreach (cell, lcons_oid(table, ancestors_of(table)))
+	{
+		if (list_member_oid(all, lfirst_oid(cell)))
+			sources = lappend_oid(sources, lfirst_oid(cell));
+	}
+	return sources;
+}
+
+List *
+vfdw_sources_below(Oid table)
+{
+	List *below = NIL;
+	ListCell *cell;
+
+	foreach (cell, vfdw_sources())
+	{
+		if (list_member_oid(ancestors_of(lfirst_oid(cell)), table))
+			below = lappend_oid(below, lfirst_oid(cell));
+	}
+	return below;
+}
+
+/*
+ * The row that said so is deleted already, and was visible to no snapshot that
+ * could be taken now; but as long as this transaction goes on nobody removes it.
+ */
+Oid
+vfdw_former_parent(Oid table)
+{
+	Relation catalog = table_open(InheritsRelationId, AccessShareLock);
+	Oid parent = InvalidOid;
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple tuple;
+
+	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(table));
+	scan = systable_beginscan(catalog, InheritsRelidSeqnoIndexId, true, SnapshotAny, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Oid candidate = ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent;
+
+		if (get_rel_relkind(candidate) == RELKIND_PARTITIONED_TABLE)
+			parent = candidate;
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return parent;
+}

@@ -1,0 +1,99 @@
+#!/bin/bash
+# recall.sh - an index "hnsw" with all defaults finds nearly all nearest rows, and exactly as many as are asked for.
+#
+# Rows and queries are drawn from clusters of few latent dimensions, as embeddings are. Truth comes from the
+# source table. Asked for k rows it gives k, for half of the rows half, without LIMIT all: in order, no row
+# twice, each with its true distance.
+#
+# RECALL_ROWS (50000), RECALL_DIMENSIONS (64) and RECALL_QUERIES (100) set the size; RECALL_SEED (42) the data.
+set -euo pipefail
+
+export RECALL_ROWS=${RECALL_ROWS:-50000} RECALL_DIMENSIONS=${RECALL_DIMENSIONS:-64} RECALL_QUERIES=${RECALL_QUERIES:-100}
+export RECALL_SEED=${RECALL_SEED:-42}
+echo "# seed $RECALL_SEED"
+sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 -v rows="$RECALL_ROWS" -v queries="$RECALL_QUERIES" "$@"; }
+
+# generate: "id<TAB>vector" for all rows, then for the queries, whose ids go on
+generate() {
+	perl -e '
+		use strict;
+		use warnings;
+		my ($rows, $dimensions) = ($ENV{RECALL_ROWS} + $ENV{RECALL_QUERIES}, $ENV{RECALL_DIMENSIONS});
+		my ($latent, $clusters, $mixed) = (24, 200, 4);
+		srand($ENV{RECALL_SEED});
+		my @spare;
+		sub gauss
+		{
+			return pop @spare if @spare;
+			my ($length, $angle) = (sqrt(-2 * log(1 - rand)), 6.283185307179586 * rand);
+			push @spare, $length * sin $angle;
+			return $length * cos $angle;
+		}
+		my @from = map { [ map { int rand $latent } 1 .. $mixed ] } 1 .. $dimensions;
+		my @weight = map { [ map { gauss() / 2 } 1 .. $mixed ] } 1 .. $dimensions;
+		my @centre = map { [ map { 1.2 * gauss() } 1 .. $latent ] } 1 .. $clusters;
+		for my $id (1 .. $rows)
+		{
+			my @z = map { $_ + 0.7 * gauss() } @{ $centre[ rand $clusters ] };
+			my @v;
+			for my $d (0 .. $dimensions - 1)
+			{
+				my ($f, $w) = ($from[$d], $weight[$d]);
+				push @v, sprintf "%.6g", $w->[0] * $z[ $f->[0] ] + $w->[1] * $z[ $f->[1] ]
+				  + $w->[2] * $z[ $f->[2] ] + $w->[3] * $z[ $f->[3] ] + 0.15 * gauss();
+			}
+			print "$id\t{", join(",", @v), "}\n";
+		}'
+}
+
+sql -c 'CREATE TABLE items (id int PRIMARY KEY, v real[] NOT NULL)'
+generate | sql -c 'COPY items FROM STDIN'
+started=$SECONDS
+sql <<'SQL' >/dev/null
+SET client_min_messages = warning;
+CREATE TABLE queries (id int PRIMARY KEY, v real[] NOT NULL);
+WITH taken AS (DELETE FROM items WHERE id > :rows RETURNING *) INSERT INTO queries SELECT * FROM taken;
+VACUUM ANALYZE items;
+SELECT vector_fdw.create_collection('near', 'items', 'v');
+SELECT vector_fdw.wait_for_collection('near');
+CREATE FOREIGN TABLE near (id int, v real[]) SERVER vectord;
+SQL
+echo "# $RECALL_ROWS rows ready after $((SECONDS - started)) s"
+
+sql <<'SQL'
+CREATE FUNCTION must(holds boolean, what text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	IF holds IS NOT TRUE THEN RAISE 'not so: %', what; END IF;
+	RETURN '# ' || what;
+END $$;
+
+-- What a search gave, as seen from the source table.
+CREATE FUNCTION examine(query real[], k bigint, OUT rows bigint, OUT twice bigint, OUT wrong bigint, OUT unordered bigint)
+LANGUAGE sql AS $$
+	SELECT count(*), count(*) - count(DISTINCT f.id), count(*) FILTER (WHERE f.d IS DISTINCT FROM i.v <-> query),
+	       count(*) FILTER (WHERE f.d < f.previous)
+	  FROM (SELECT id, d, lag(d) OVER (ORDER BY n) AS previous FROM
+	           (SELECT id, d, row_number() OVER () AS n FROM
+	               (SELECT id, v <-> query AS d FROM near ORDER BY d LIMIT k) a OFFSET 0) b) f
+	  LEFT JOIN items i USING (id)
+$$;
+
+SELECT must(true, string_agg(format('%s %s', index, concat_ws(' ', 'effort', effort, 'measured recall', measured_recall)), ''))
+	FROM vector_fdw.stat_collections WHERE name = 'near';
+SELECT must(bool_and((rows, twice, wrong, unordered) = (k, 0, 0, 0)), format('LIMIT %s gives %s rows in order, %s times', k, k, count(*)))
+	FROM unnest('{1,10,100,1000}'::int[]) k, queries, examine(v, k) WHERE id <= :rows + 20 GROUP BY k ORDER BY k;
+SELECT must((x.rows, twice, wrong, unordered) = (:rows / 2, 0, 0, 0), format('LIMIT %s gives %s rows in order (%s)', :rows / 2, :rows / 2, x))
+	FROM queries, examine(v, :rows / 2) x WHERE id = :rows + 1;
+SELECT must((x.rows, twice, wrong, unordered) = (:rows, 0, 0, 0), format('LIMIT NULL gives all %s rows in order (%s)', :rows, x))
+	FROM queries, examine(v, NULL) x WHERE id = :rows + 2;
+SELECT must(count(*) = :rows AND count(DISTINCT id) = :rows AND NOT bool_or(d < previous), format('no LIMIT gives all %s rows in order', count(*)))
+	FROM (SELECT id, d, lag(d) OVER (ORDER BY n) AS previous FROM (SELECT id, d, row_number() OVER () AS n FROM
+		(SELECT id, v <-> (SELECT v FROM queries LIMIT 1) AS d FROM near ORDER BY d) a OFFSET 0) b) c;
+
+-- A row that is found is right when the k-th true row is no nearer.
+SELECT must(recall >= 0.97, format('recall@10 is %s over %s queries', round(recall, 4), count)) FROM (
+	SELECT count(*), avg((SELECT count(*) FROM (SELECT v <-> q.v AS d FROM near ORDER BY d LIMIT 10) found
+		WHERE d <= (SELECT v <-> q.v AS d FROM items ORDER BY d OFFSET 9 LIMIT 1)) / 10.0) AS recall FROM queries q) s;
+SELECT must(recall >= 0.97, format('vector_fdw.recall() says %s, %s ms, exact %s ms', round(recall::numeric, 4), round(search_ms::numeric, 3), round(exact_ms::numeric, 3)))
+	FROM vector_fdw.recall('near');
+SQL

@@ -9,6 +9,7 @@
 #include <optional>
 #include <system_error>
 
+#include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/thread_pool.h"
 #include "daemon/collection/segment_merge.h"
@@ -123,7 +124,12 @@ bool Compactor::RunTask(const Lane& lane, Task* task) {
   BuildControl control;
   control.threads = build_threads_;
   control.cancelled = &stopping_;
-  Report(RunMerge(incarnation.get(), *plan, control), incarnation.get(), task);
+  const int64_t start_ns = SteadyNowNs();
+  const Status status = RunMerge(incarnation.get(), *plan, control);
+  if (status.ok() && plan->build_index)
+    LogInfo({incarnation->collection()->name()}, "indexed the rows of {} segments in {:.2f} s",
+            plan->views.size(), static_cast<double>(SteadyNowNs() - start_ns) / 1e9);
+  Report(status, incarnation.get(), task);
   return false;
 }
 

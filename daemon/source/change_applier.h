@@ -75,7 +75,7 @@ class ChangeApplier final : public ChangeSink {
   bool is_unpublished_ = false;
   std::chrono::steady_clock::time_point published_at_;
 
-  mutable Mutex mu_;  // before those of incarnations
+  mutable Mutex mu_;  // nothing else is locked under it
   Feeds feeds_ GUARDED_BY(mu_);
 };
 

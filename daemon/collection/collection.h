@@ -2,10 +2,10 @@
 //
 // States, who moves them (all by SetState, under mu_), and what is served meanwhile:
 //
-//   copying -> catching_up -> building -> ready      the builder (source/), for each definition_id
-//   any     -> error                                 the builder, when it gives up; retried by
-//   source/ ready   -> unloaded                              the user, by the catalog's "loaded"
-//   ready   -> copying                               a new definition: the old set goes on serving
+//   copying -> catching_up -> building -> ready   the builder (source/), per definition_id
+//   any     -> error                              the builder giving up; source/ tries again
+//   ready   -> unloaded                           the user, by the catalog's "loaded"
+//   ready   -> copying                            a new definition: the old set goes on serving
 //
 // Nothing here survives a crash yet: after a restart every collection begins at copying.
 //

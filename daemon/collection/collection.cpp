@@ -77,34 +77,90 @@ std::shared_ptr<const SegmentSet> Collection::OfGeneration(uint64_t generation) 
   return nullptr;
 }
 
+// Returns the old set, which is to be freed without the lock: it may be large.
+std::shared_ptr<const SegmentSet> Collection::Replace(std::shared_ptr<const SegmentSet> set) {
+  std::shared_ptr<const SegmentSet> old = std::move(current_);
+  current_ = std::move(set);
+  retired_.erase(std::remove_if(retired_.begin(), retired_.end(),
+                                [](const auto& weak) { return weak.expired(); }),
+                 retired_.end());
+  if (old) retired_.push_back(old);
+  return old;
+}
+
 void Collection::Publish(std::shared_ptr<SegmentSet> set) {
-  std::shared_ptr<const SegmentSet> old;  // freed after the lock, it may be large
-  {
-    MutexLock lock(mu_);
-    old = std::move(current_);
-    current_ = std::move(set);
-    retired_.erase(std::remove_if(retired_.begin(), retired_.end(),
-                                  [](const auto& weak) { return weak.expired(); }),
-                   retired_.end());
-    if (old) retired_.push_back(old);
-    state_ = CollectionState::kReady;
-    phase_.clear();
-    last_error_.clear();
-    builds_++;
-    progress_.done = 0;
-    progress_.total = 0;
-  }
+  std::shared_ptr<const SegmentSet> old;
+  MutexLock lock(mu_);
+  const uint64_t as_of = set->as_of;
+  old = Replace(std::move(set));
+  Advance(as_of);
+  state_ = CollectionState::kReady;
+  phase_.clear();
+  last_error_.clear();
+  builds_++;
+  progress_.done = 0;
+  progress_.total = 0;
+}
+
+void Collection::PublishUpdate(std::shared_ptr<SegmentSet> set) {
+  std::shared_ptr<const SegmentSet> old;
+  MutexLock lock(mu_);
+  const uint64_t as_of = set->as_of;
+  old = Replace(std::move(set));
+  Advance(as_of);
 }
 
 void Collection::Unload() {
   std::shared_ptr<const SegmentSet> old;
   MutexLock lock(mu_);
-  old = std::move(current_);
-  current_ = nullptr;
+  old = Replace(nullptr);
+  applied_lsn_.store(0, std::memory_order_release);
   state_ = CollectionState::kUnloaded;
   phase_.clear();
   progress_.done = 0;
   progress_.total = 0;
+}
+
+void Collection::DropSet() {
+  std::shared_ptr<const SegmentSet> old;
+  MutexLock lock(mu_);
+  old = Replace(nullptr);
+  applied_lsn_.store(0, std::memory_order_release);
+}
+
+void Collection::NoteApplied(uint64_t lsn) {
+  if (lsn <= applied_lsn()) return;
+  MutexLock lock(mu_);
+  if (current_ != nullptr) Advance(lsn);
+}
+
+void Collection::Advance(uint64_t lsn) {
+  if (lsn <= applied_lsn()) return;
+  applied_lsn_.store(lsn, std::memory_order_release);
+  if (lsn >= source_lsn_) caught_up_at_ = std::chrono::steady_clock::now();
+  applied_changed_.NotifyAll();
+}
+
+bool Collection::WaitUntilApplied(uint64_t lsn, std::chrono::milliseconds time) const {
+  if (applied_lsn() >= lsn) return true;
+  MutexLock lock(mu_);
+  if (applied_lsn() < lsn) (void)applied_changed_.WaitFor(mu_, time);
+  return applied_lsn() >= lsn;
+}
+
+void Collection::NoteSourcePosition(uint64_t lsn) {
+  MutexLock lock(mu_);
+  source_lsn_ = lsn;
+  if (applied_lsn() >= lsn) caught_up_at_ = std::chrono::steady_clock::now();
+}
+
+void Collection::ReportLag(vfdw::CollectionStatus* status) const {
+  status->applied_lsn = applied_lsn();
+  if (status->applied_lsn == 0 || source_lsn_ <= status->applied_lsn) return;
+  const auto behind = std::chrono::steady_clock::now() - caught_up_at_;
+  status->lag_bytes = source_lsn_ - status->applied_lsn;
+  status->lag_ms =
+      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(behind).count());
 }
 
 void Collection::SetState(CollectionState state, std::string phase, uint64_t total) {
@@ -126,6 +182,11 @@ void Collection::Fail(const Status& why) {
 void Collection::SetLastError(std::string text) {
   MutexLock lock(mu_);
   last_error_ = std::move(text);
+}
+
+void Collection::ClearLastError(const std::string& text) {
+  MutexLock lock(mu_);
+  if (last_error_ == text) last_error_.clear();
 }
 
 CollectionState Collection::state() const {
@@ -152,7 +213,8 @@ vfdw::CollectionStatus Collection::GetStatus() const {
   status.serving = current_ != nullptr;
   if (current_) {
     for (const SegmentView& segment : current_->segments)
-      if (segment->has_vectors()) status.effort = segment->index().default_effort();
+      if (segment->has_vectors())
+        status.effort = std::max(status.effort, segment->index().default_effort());
     const uint32_t chosen =
         definition_->index.kind == IndexKind::kIvf ? definition_->nprobe : definition_->ef_search;
     if (chosen != 0) status.effort = chosen;
@@ -162,7 +224,7 @@ vfdw::CollectionStatus Collection::GetStatus() const {
     status.rejected_rows = current_->rejected_rows;
     if (current_->dimensions != 0) status.dimensions = current_->dimensions;
     status.segments = static_cast<uint32_t>(current_->segments.size());
-    status.applied_lsn = current_->as_of;
+    ReportLag(&status);
   }
   return status;
 }

@@ -2,18 +2,23 @@
 //
 // States, who moves them (all by SetState, under mu_), and what is served meanwhile:
 //
-//   copying -> catching_up -> building -> ready   the builder (source/), per definition_id
-//   any     -> error                              the builder giving up; source/ tries again
-//   ready   -> unloaded                           the user, by the catalog's "loaded"
-//   ready   -> copying                            a new definition: the old set goes on serving
+//   copying -> catching_up -> building -> ready      the builder (source/), for each definition_id
+//   any     -> error                                 the builder, when it gives up; retried there
+//   ready   -> unloaded                              the user, by the catalog's "loaded"
+//   ready   -> copying                               a new definition: the old set goes on serving
 //
 // Nothing here survives a crash yet: after a restart every collection begins at copying.
+//
+// How fresh it is: applied_lsn() says up to where all commits of the source are in current(). It
+// moves on with the stream, also when other tables are written to and the set stays as it is. Who
+// needs more waits for it in WaitUntilApplied().
 //
 // Threads: any. Searches take current() once and never wait for writers.
 #ifndef VECTORD_COLLECTION_COLLECTION_H
 #define VECTORD_COLLECTION_COLLECTION_H
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -55,14 +60,32 @@ class Collection {
 
   // Makes set the one that new searches use, and the state ready; counts a build.
   void Publish(std::shared_ptr<SegmentSet> set);
+  // Makes set the one that new searches use: the same rows with changes applied, or merged.
+  // REQUIRES: Publish() came before, by the same definition.
+  void PublishUpdate(std::shared_ptr<SegmentSet> set);
+
+  // All commits before lsn are in current(). A smaller one than before changes nothing.
+  void NoteApplied(uint64_t lsn);
+  // 0: it does not follow its table.
+  uint64_t applied_lsn() const { return applied_lsn_.load(std::memory_order_acquire); }
+  // True when lsn has been applied; false when the time is over. Wakes up now and then, so that the
+  // caller can look at what else may end his wait.
+  bool WaitUntilApplied(uint64_t lsn, std::chrono::milliseconds time) const;
+  // The end of the source's WAL as it was a moment ago, for the lag.
+  void NoteSourcePosition(uint64_t lsn);
+
   // Drops the set (searches under way keep theirs) and makes the state unloaded.
   void Unload();
+  // Drops the set: it is not true any more, or its memory is needed. The state stays.
+  void DropSet();
 
   void SetState(CollectionState state, std::string phase, uint64_t total);
   // Makes the state error. The old set, if any, goes on serving.
   void Fail(const Status& why);
   // Notes what is wrong without a change of state (rejected rows).
   void SetLastError(std::string text);
+  // Takes it back, unless something else was noted meanwhile.
+  void ClearLastError(const std::string& text);
   CollectionState state() const;
   Progress& progress() { return progress_; }
   // What the collection's memory is reserved from. Each SegmentSet must hold it
@@ -77,6 +100,9 @@ class Collection {
 
  private:
   Status FailedToBuild(const std::string& what) const REQUIRES(mu_);
+  std::shared_ptr<const SegmentSet> Replace(std::shared_ptr<const SegmentSet> set) REQUIRES(mu_);
+  void Advance(uint64_t lsn) REQUIRES(mu_);
+  void ReportLag(vfdw::CollectionStatus* status) const REQUIRES(mu_);
 
   const std::string database_, name_;
   const std::shared_ptr<MemoryBudget> budget_;
@@ -91,6 +117,11 @@ class Collection {
   std::string last_error_ GUARDED_BY(mu_);
   vfdw::ErrorCode failure_ GUARDED_BY(mu_) = vfdw::ErrorCode::OK;  // of the last build that failed
   uint64_t builds_ GUARDED_BY(mu_) = 0;
+  std::atomic<uint64_t> applied_lsn_{0};  // stored under mu_
+  mutable CondVar applied_changed_;       // with mu_
+  uint64_t source_lsn_ GUARDED_BY(mu_) = 0;
+  std::chrono::steady_clock::time_point caught_up_at_
+      GUARDED_BY(mu_);  // applied all of source_lsn_
 };
 
 }  // namespace vectord

@@ -5,6 +5,7 @@
 #include <cassert>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "daemon/index/index_builder.h"
 
@@ -17,6 +18,8 @@ constexpr size_t kSmallRows = 8192;
 constexpr size_t kSealRows = 10000;
 // A segment with a larger share of dead rows is written anew.
 constexpr double kDeadShare = 0.2;
+// Unless they are so few that a search does not notice.
+constexpr size_t kDeadRows = 64;
 // Segments of one tier differ in size by less than this factor; as many of them make one of the
 // next tier, so that n rows stand in O(log n) segments.
 constexpr size_t kTierFactor = 4;
@@ -53,7 +56,7 @@ CollectionWriter::CollectionWriter(std::shared_ptr<const Definition> definition,
       budget_(std::move(budget)),
       key_columns_(CountKeys(*definition_)),
       template_columns_(TemplateOf(*definition_)),
-      dimensions_(definition_->dimensions) {
+      dimensions_{definition_->dimensions} {
   StartPending();
 }
 
@@ -67,7 +70,7 @@ Status CollectionWriter::Seed(const SegmentSet& set, const std::vector<KeyHash>&
     for (uint32_t row = 0; row < view->rows(); row++)
       if (view.IsLive(row)) keys_.Set(HashKeyOf(view->columns(), key_columns_, row), {number, row});
     next_version_ = std::max(next_version_, view->first_version() + view->rows());
-    segments_.push_back({number, view, nullptr});
+    segments_.push_back({number, view, nullptr, false});
   }
   rejected_.insert(rejected_keys.begin(), rejected_keys.end());
   StartPending();
@@ -79,6 +82,7 @@ void CollectionWriter::StartPending() {
   pending_vectorless_ = std::make_unique<PendingRows>(template_columns_.EmptyCopy(), 0);
   pending_vectors_number_ = next_number_++;
   pending_vectorless_number_ = next_number_++;
+  pending_memory_.Release();
 }
 
 KeyHash CollectionWriter::HashOf(const IncomingRow& row) const {
@@ -156,9 +160,10 @@ Status CollectionWriter::Delete(const std::vector<std::string_view>& key) {
 }
 
 Status CollectionWriter::Truncate() {
-  segments_.clear();
+  segments_.clear();  // a merge under way finds nobody to replace
   keys_.Clear();
   rejected_.clear();
+  dimensions_ = definition_->dimensions;  // the next rows may have others
   StartPending();
   dirty_ = true;
   return {};
@@ -202,6 +207,9 @@ Status CollectionWriter::Append(const KeyHash& key, const IncomingRow& row,
     dimensions_ = row.dimensions;
     pending_vectors_ = std::make_unique<PendingRows>(template_columns_.EmptyCopy(), dimensions_);
   }
+  size_t value_bytes = 0;
+  for (const std::string_view value : row.values) value_bytes += value.size() + sizeof(uint64_t);
+  VFDW_RETURN_IF_ERROR(ReservePending(value_bytes));
   const bool vectorless = change == VectorChange::kNull;
   PendingRows* pending = vectorless ? pending_vectorless_.get() : pending_vectors_.get();
   AppendValues(row, old, &pending->columns());
@@ -211,6 +219,19 @@ Status CollectionWriter::Append(const KeyHash& key, const IncomingRow& row,
   keys_.Set(key, {number, added});
   rejected_.erase(key);
   dirty_ = true;
+  return {};
+}
+
+// Before a row of that size is appended. Containers grow by doubling, and both stand meanwhile.
+Status CollectionWriter::ReservePending(size_t columns_bytes) {
+  constexpr size_t kStep = 1 << 20;
+  constexpr size_t kGrowth = 3;
+  const size_t held = pending_vectors_->memory_bytes() + pending_vectorless_->memory_bytes();
+  const size_t needed = held + columns_bytes + dimensions_ * sizeof(float);
+  if (needed <= pending_memory_.bytes()) return {};
+  const size_t wanted = needed < kStep ? kStep : needed * kGrowth;
+  if (pending_memory_.bytes() > 0) return pending_memory_.Resize(wanted);
+  VFDW_ASSIGN_OR_RETURN(pending_memory_, budget_->Reserve(wanted, "new rows"));
   return {};
 }
 
@@ -285,7 +306,7 @@ Status CollectionWriter::FlushPending(PendingRows* pending, uint32_t number) {
   auto segment =
       std::make_shared<Segment>(std::move(pending->columns()), std::move(vectors), std::move(index),
                                 TakeVersions(rows), std::move(columns_memory));
-  segments_.push_back({number, SegmentView(segment, live), nullptr});
+  segments_.push_back({number, SegmentView(segment, live), nullptr, false});
   return {};
 }
 
@@ -310,7 +331,8 @@ Status CollectionWriter::MergeSmallSegments() {
     for (;;) {
       std::vector<const LiveSegment*> small;
       for (const LiveSegment& segment : segments_)
-        if (segment.view->has_vectors() == with_vectors && IsSmall(*segment.view))
+        if (!segment.is_merging && segment.view->has_vectors() == with_vectors &&
+            IsSmall(*segment.view))
           small.push_back(&segment);
       if (small.size() < 2) break;
       const LiveSegment& newest = *small[small.size() - 1];
@@ -353,6 +375,7 @@ Result<std::shared_ptr<SegmentSet>> CollectionWriter::MakeSet(uint64_t as_of) {
   set->budget = budget_;
   set->definition = definition_;
   set->as_of = as_of;
+  set->generation = NextGeneration();
   set->dimensions = dimensions_;
   set->rejected_rows = rejected_.size();
   for (const LiveSegment& segment : segments_) set->segments.push_back(segment.view);
@@ -360,60 +383,112 @@ Result<std::shared_ptr<SegmentSet>> CollectionWriter::MakeSet(uint64_t as_of) {
   return set;
 }
 
-std::optional<MergePlan> CollectionWriter::PlanMerge() const {
-  assert(!dirty_);
-  const auto plan_of = [this](const std::vector<const LiveSegment*>& chosen) {
-    MergePlan plan;
-    size_t rows = 0;
-    for (const LiveSegment* segment : chosen) {
-      plan.views.push_back(segment->view);
-      plan.segment_numbers.push_back(segment->number);
-      rows += segment->view.live_rows;
-    }
-    plan.build_index = chosen[0]->view->has_vectors() && rows > kSmallRows;
-    return plan;
-  };
-  for (const LiveSegment& segment : segments_) {
-    const double dead = static_cast<double>(segment.view->rows() - segment.view.live_rows);
-    if (dead > kDeadShare * static_cast<double>(segment.view->rows())) return plan_of({&segment});
-  }
+// ---- merges -----------------------------------------------------------------------------------
+
+bool CollectionWriter::LacksIndex(const LiveSegment& segment) const {
+  return segment.view->has_vectors() && definition_->index.kind != IndexKind::kFlat &&
+         segment.view->index().kind() == IndexKind::kFlat;
+}
+
+// The segments to merge next, of no more rows than that; none: all is well. Small ones come first:
+// each search scans them.
+CollectionWriter::Choice CollectionWriter::ChooseMerge(size_t most_rows) const {
+  std::vector<Choice> tiers;
   for (const bool with_vectors : {true, false}) {
-    std::vector<const LiveSegment*> small;
-    std::vector<std::vector<const LiveSegment*>> tiers;
+    Choice small;
     size_t small_rows = 0;
+    const size_t first_tier = tiers.size();
     for (const LiveSegment& segment : segments_) {
-      if (segment.view->has_vectors() != with_vectors) continue;
+      if (segment.is_merging || segment.view->has_vectors() != with_vectors) continue;
       if (IsSmall(*segment.view)) {
         small.push_back(&segment);
         small_rows += segment.view.live_rows;
-      } else {
-        const size_t tier = TierOf(segment.view.live_rows);
-        if (tiers.size() <= tier) tiers.resize(tier + 1);
-        tiers[tier].push_back(&segment);
+        continue;
       }
+      const size_t tier = first_tier + TierOf(segment.view.live_rows);
+      if (tiers.size() <= tier) tiers.resize(tier + 1);
+      tiers[tier].push_back(&segment);
     }
-    if (small_rows >= kSealRows) return plan_of(small);
-    for (const auto& tier : tiers)
-      if (tier.size() >= kTierFactor) return plan_of(tier);
+    if (small_rows >= kSealRows && small_rows <= most_rows) return small;
   }
+  for (const LiveSegment& segment : segments_) {
+    if (segment.is_merging || segment.view.live_rows > most_rows) continue;
+    const size_t dead = segment.view->rows() - segment.view.live_rows;
+    if (dead >= kDeadRows &&
+        static_cast<double>(dead) > kDeadShare * static_cast<double>(segment.view->rows()))
+      return {&segment};
+    // The rows of one large transaction come as one segment.
+    if (LacksIndex(segment) && !IsSmall(*segment.view)) return {&segment};
+  }
+  for (const Choice& tier : tiers) {
+    size_t rows = 0;
+    for (const LiveSegment* segment : tier) rows += segment->view.live_rows;
+    if (tier.size() >= kTierFactor && rows <= most_rows) return tier;
+  }
+  return {};
+}
+
+bool CollectionWriter::WantsMerge() const {
+  return !ChooseMerge(std::numeric_limits<size_t>::max()).empty();
+}
+
+MergePlan CollectionWriter::PlanOf(const Choice& chosen, bool first_index) {
+  MergePlan plan;
+  size_t rows = 0;
+  for (const LiveSegment* segment : chosen) {
+    plan.views.push_back(segment->view);
+    plan.segment_numbers.push_back(segment->number);
+    rows += segment->view.live_rows;
+    FindSegment(segment->number)->is_merging = true;
+  }
+  const SegmentView& first = plan.views[0];
+  plan.build_index = first->has_vectors() && (first_index || rows > kSmallRows);
+  // An ivf index moves rows to their lists.
+  plan.keeps_rows = plan.build_index && chosen.size() == 1 && LacksIndex(*chosen[0]) &&
+                    rows >= (1 - kDeadShare) * static_cast<double>(first->rows()) &&
+                    definition_->index.kind == IndexKind::kHnsw;
+  return plan;
+}
+
+std::optional<MergePlan> CollectionWriter::PlanMerge(size_t most_rows) {
+  assert(!dirty_);
+  const Choice chosen = ChooseMerge(most_rows);
+  if (chosen.empty()) return std::nullopt;
+  return PlanOf(chosen, /*first_index=*/false);
+}
+
+std::optional<MergePlan> CollectionWriter::PlanFirstIndex() {
+  for (const LiveSegment& segment : segments_)
+    if (LacksIndex(segment) && !segment.is_merging && segment.view.live_rows > 0)
+      return PlanOf({&segment}, /*first_index=*/true);
   return std::nullopt;
+}
+
+void CollectionWriter::AbandonMerge(const MergePlan& plan) {
+  for (const uint32_t number : plan.segment_numbers)
+    if (LiveSegment* segment = FindSegment(number)) segment->is_merging = false;
+}
+
+void CollectionWriter::FinishIndex(const MergePlan& plan, std::shared_ptr<const Segment> indexed) {
+  LiveSegment* const segment = FindSegment(plan.segment_numbers[0]);
+  if (segment == nullptr) return;  // emptied meanwhile
+  segment->view.segment = std::move(indexed);
+  segment->is_merging = false;
+  dirty_ = true;
 }
 
 Status CollectionWriter::FinishMerge(const MergePlan& plan, std::shared_ptr<const Segment> merged,
                                      const std::vector<RowOrigin>& origins) {
-  std::vector<LiveSegment*> sources;
-  for (const uint32_t number : plan.segment_numbers) {
-    LiveSegment* source = FindSegment(number);
-    if (source == nullptr) return {};  // emptied meanwhile: the merge has no place any more
-    sources.push_back(source);
-  }
+  std::vector<const LiveSegment*> sources;  // null: emptied meanwhile
+  for (const uint32_t number : plan.segment_numbers) sources.push_back(FindSegment(number));
   dirty_ = true;
   const uint32_t number = next_number_++;
   std::shared_ptr<RowBitmap> live;
   for (uint32_t row = 0; row < origins.size(); row++) {
-    const LiveSegment& source = *sources[origins[row].view];
-    const bool alive = source.changed ? source.changed->Has(origins[row].row)
-                                      : source.view.IsLive(origins[row].row);
+    const LiveSegment* const source = sources[origins[row].view];
+    const bool alive =
+        source != nullptr && (source->changed ? source->changed->Has(origins[row].row)
+                                              : source->view.IsLive(origins[row].row));
     if (alive) {
       keys_.Set(HashKeyOf(merged->columns(), key_columns_, row), {number, row});
     } else {
@@ -429,7 +504,7 @@ Status CollectionWriter::FinishMerge(const MergePlan& plan, std::shared_ptr<cons
                                  }),
                   segments_.end());
   if (merged != nullptr && !origins.empty())
-    segments_.push_back({number, SegmentView(std::move(merged), live), nullptr});
+    segments_.push_back({number, SegmentView(std::move(merged), live), nullptr, false});
   return {};
 }
 

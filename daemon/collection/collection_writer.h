@@ -7,7 +7,10 @@
 //
 //   Insert, Update, Delete, Truncate --> pending rows, live bits --MakeSet--> small flat segments
 //   small segments (equal sizes are merged as in a binary counter, so there are O(log n) of them)
-//       --PlanMerge, build beside, FinishMerge--> sealed segments with an index
+//       --PlanMerge, build beside, FinishMerge or AbandonMerge--> sealed segments with an index
+//
+// Memory is reserved from the collection's budget. After an error of any call but PlanMerge the
+// writer is of no more use: rows of a transaction may be missing in it.
 //
 // Threads: one at a time. The caller's mutex covers each call; PlanMerge and FinishMerge are
 // short, and what lies between them runs without it.
@@ -50,11 +53,14 @@ struct IncomingRow {
   std::string_view reject_reason;
 };
 
-// Segments to be merged into one; made and finished under the caller's mutex.
+// Segments to be merged into one; made and finished under the caller's mutex. Until then they take
+// part in no other merge.
 struct MergePlan {
   std::vector<SegmentView> views;  // as they were when the plan was made
   std::vector<uint32_t> segment_numbers;
   bool build_index = false;  // with the collection's index, else flat
+  // Only the index is missing: one segment, whose rows may stay where they are.
+  bool keeps_rows = false;
 };
 
 class CollectionWriter {
@@ -77,18 +83,28 @@ class CollectionWriter {
   // The set of all that was applied, true as of that LSN.
   Result<std::shared_ptr<SegmentSet>> MakeSet(uint64_t as_of);
 
-  // What should be merged now, if anything. REQUIRES: !dirty(), MakeSet() was just called.
-  std::optional<MergePlan> PlanMerge() const;
+  // What should be merged now, if anything, of no more live rows than that. A second plan may be
+  // made before the first is finished.
+  // REQUIRES: !dirty(), MakeSet() was just called.
+  std::optional<MergePlan> PlanMerge(size_t most_rows);
+  // Whether PlanMerge() would return something, without the bound.
+  bool WantsMerge() const;
+  // The copied rows that still lack the collection's index, however few they are.
+  std::optional<MergePlan> PlanFirstIndex();
   // Puts the merged segment, with row i from rows[i] of the plan's views, in their place; null when
   // no row was alive. Rows that died meanwhile are dead in it too.
   Status FinishMerge(const MergePlan& plan, std::shared_ptr<const Segment> merged,
                      const std::vector<RowOrigin>& origins);
+  // The same for a plan that keeps_rows: indexed is the plan's segment with its new index.
+  void FinishIndex(const MergePlan& plan, std::shared_ptr<const Segment> indexed);
+  void AbandonMerge(const MergePlan& plan);
   // To be the first_version of a merged segment.
   vfdw::RowVersionId TakeVersions(size_t rows);
 
   size_t keys() const { return keys_.size(); }
   uint32_t dimensions() const { return dimensions_; }
   const std::string& last_reject_reason() const { return last_reject_reason_; }
+  uint64_t rejected_rows() const { return rejected_.size(); }
   const Definition& definition() const { return *definition_; }
 
  private:
@@ -96,7 +112,9 @@ class CollectionWriter {
     uint32_t number;
     SegmentView view;
     std::unique_ptr<RowBitmap> changed;  // live bits since the last set; null: as in view
+    bool is_merging = false;             // in a plan that is not finished
   };
+  using Choice = std::vector<const LiveSegment*>;
 
   size_t key_columns() const { return key_columns_; }
   KeyHash HashOf(const IncomingRow& row) const;
@@ -113,6 +131,10 @@ class CollectionWriter {
   void StartPending();
   Status FlushPending(PendingRows* pending, uint32_t number);
   Status MergeSmallSegments();
+  Status ReservePending(size_t columns_bytes);
+  Choice ChooseMerge(size_t most_rows) const;
+  bool LacksIndex(const LiveSegment& segment) const;
+  MergePlan PlanOf(const Choice& chosen, bool first_index);
   Result<std::shared_ptr<const Segment>> FlatSegment(CopiedRows rows);
 
   const std::shared_ptr<const Definition> definition_;
@@ -131,7 +153,7 @@ class CollectionWriter {
   };
   std::unordered_set<KeyHash, LowBits> rejected_;
   std::string last_reject_reason_;
-  MemoryReservation key_memory_;
+  MemoryReservation key_memory_, pending_memory_;
   bool dirty_ = false;
 };
 

@@ -37,6 +37,9 @@ class PendingRows {
   size_t live_count() const { return live_count_; }
   bool IsLive(uint32_t row) const { return live_[row]; }
   uint32_t dimensions() const { return dimensions_; }
+  size_t memory_bytes() const {
+    return columns_.memory_bytes() + vectors_.capacity() * sizeof(float) + live_.capacity() / 8;
+  }
 
  private:
   ColumnSet columns_;

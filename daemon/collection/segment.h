@@ -23,30 +23,44 @@ class Segment {
   Segment(ColumnSet columns, std::shared_ptr<const VectorStore> vectors,
           std::unique_ptr<const Index> index, vfdw::RowVersionId first_version,
           MemoryReservation column_memory)
-      : columns_(std::move(columns)),
+      : columns_(
+            std::make_shared<const Columns>(Columns{std::move(columns), std::move(column_memory)})),
         vectors_(std::move(vectors)),
         index_(std::move(index)),
-        first_version_(first_version),
-        column_memory_(std::move(column_memory)) {}
+        first_version_(first_version) {}
 
-  size_t rows() const { return columns_.rows(); }
+  // The rows of another segment, which are shared, with another index over the same vectors.
+  Segment(const Segment& other, std::unique_ptr<const Index> index, MemoryReservation index_memory)
+      : columns_(other.columns_),
+        vectors_(other.vectors_),
+        index_(std::move(index)),
+        first_version_(other.first_version_),
+        index_memory_(std::move(index_memory)) {}
+
+  size_t rows() const { return columns_->values.rows(); }
   bool has_vectors() const { return vectors_ != nullptr; }
-  const ColumnSet& columns() const { return columns_; }
+  const ColumnSet& columns() const { return columns_->values; }
   const VectorStore& vectors() const { return *vectors_; }
+  const std::shared_ptr<const VectorStore>& shared_vectors() const { return vectors_; }
   const Index& index() const { return *index_; }
   vfdw::RowVersionId VersionOf(uint32_t row) const { return first_version_ + row; }
   vfdw::RowVersionId first_version() const { return first_version_; }
   size_t memory_bytes() const {
-    return columns_.memory_bytes() +
+    return columns_->values.memory_bytes() +
            (vectors_ ? vectors_->memory_bytes() + index_->memory_bytes() : 0);
   }
 
  private:
-  const ColumnSet columns_;
+  struct Columns {
+    ColumnSet values;
+    MemoryReservation memory;
+  };
+
+  const std::shared_ptr<const Columns> columns_;
   const std::shared_ptr<const VectorStore> vectors_;
   const std::unique_ptr<const Index> index_;
   const vfdw::RowVersionId first_version_;
-  const MemoryReservation column_memory_;
+  const MemoryReservation index_memory_;
 };
 
 }  // namespace vectord

@@ -1,7 +1,18 @@
 // segment_set.cpp - see segment_set.h.
 #include "daemon/collection/segment_set.h"
 
+#include <atomic>
+#include <chrono>
+
 namespace vectord {
+
+uint64_t NextGeneration() {
+  static std::atomic<uint64_t> next{
+      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
+                                std::chrono::system_clock::now().time_since_epoch())
+                                .count())};
+  return next.fetch_add(1);
+}
 
 void SegmentSet::CountRows() {
   rows = vector_rows = deleted_rows = 0;

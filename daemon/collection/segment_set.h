@@ -36,6 +36,10 @@ struct SegmentView {
   bool IsLive(uint32_t row) const { return live == nullptr || live->Has(row); }
 };
 
+// Unique in this process, and in all likelihood never used by an earlier one: a client that
+// resumes a search of before a restart must not find a set of the same number.
+uint64_t NextGeneration();
+
 struct SegmentSet {
   std::shared_ptr<MemoryBudget> budget;  // first, so that it outlives the segments' reservations
   std::shared_ptr<const Definition> definition;  // by which it was built

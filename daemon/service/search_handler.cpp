@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
-#include <thread>
 #include <utility>
 
 #include "daemon/service/batch.h"
@@ -104,6 +103,8 @@ Result<Search> Prepare(Service& service, const RequestContext& context,
   VFDW_ASSIGN_OR_RETURN(search.collection,
                         service.catalog->Find(request.collection.database,
                                               request.collection.schema, request.collection.name));
+  // Before the set is taken, which may only be newer than that.
+  const uint64_t applied_lsn = search.collection->applied_lsn();
   VFDW_ASSIGN_OR_RETURN(search.set, ChooseSet(*search.collection, request));
   const Definition& built_by = *search.set->definition;
   VFDW_RETURN_IF_ERROR(CheckVectorColumn(built_by, request.vector_column));
@@ -125,10 +126,10 @@ Result<Search> Prepare(Service& service, const RequestContext& context,
     query.sample_seed = request.sample_seed;
   }
   VFDW_RETURN_IF_ERROR(CheckQuery(*search.set, query));
-  // as_of 0: the collection does not follow its table, so no wait could help.
+  // 0: the collection does not follow its table, so no wait could help.
   search.must_wait = request.consistency != static_cast<uint8_t>(Consistency::kEventual) &&
-                     request.resume.generation == 0 && search.set->as_of != 0 &&
-                     search.set->as_of < request.min_lsn;
+                     request.resume.generation == 0 && applied_lsn != 0 &&
+                     applied_lsn < request.min_lsn;
   return search;
 }
 
@@ -150,13 +151,13 @@ bool IsLongSearch(const Search& search) {
 }
 
 // Waits until the collection has applied min_lsn, or the request is stopped (its deadline stops
-// it too). Polls: the applier of a collection does not know who waits for it.
-Status WaitUntilApplied(const RequestContext& context, uint64_t min_lsn, Search* search) {
-  while (search->set->as_of < min_lsn) {
+// it too).
+Status WaitUntilApplied(const RequestContext& context, uint64_t min_lsn,
+                        const Collection& collection) {
+  constexpr std::chrono::milliseconds kBetweenLooks{20};  // at whether the request was stopped
+  while (!collection.WaitUntilApplied(min_lsn, kBetweenLooks)) {
     if (context.cancelled) return context.StopStatus();
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    search->set = search->collection->current();
-    if (search->set == nullptr) return search->collection->NotServing();
+    if (collection.current() == nullptr) return collection.NotServing();
   }
   return Status::Ok();
 }
@@ -173,7 +174,8 @@ Reply HandleSearch(Service& service, RequestContext& context) {
   if (!context.has_long_slot && (search.must_wait || IsLongSearch(search)))
     return Reply::NeedsLongSlot();
   if (search.must_wait) {
-    if (Status status = WaitUntilApplied(context, request.min_lsn, &search); !status.ok())
+    if (Status status = WaitUntilApplied(context, request.min_lsn, *search.collection);
+        !status.ok())
       return Reply::Error(std::move(status));
     prepared = Prepare(service, context, request);  // the set may be another one now
     if (!prepared.ok()) return Reply::Error(prepared.status());

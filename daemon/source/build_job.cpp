@@ -17,18 +17,17 @@ using std::chrono::milliseconds;
 constexpr milliseconds kFirstRetry{100}, kLongestRetry{5000};
 // After what only a person can cure, but vectord is not told when it is.
 constexpr milliseconds kRetryRefused{10000};
+// For the stream to open, which takes its time.
+constexpr milliseconds kRetryBegin{50};
 constexpr uint64_t kLargeTableBytes = 64 << 20;
-
-double SecondsSince(int64_t start_ns) {
-  return static_cast<double>(SteadyNowNs() - start_ns) / 1e9;
-}
 
 }  // namespace
 
-BuildJob::BuildJob(std::shared_ptr<Collection> collection, CopySource source, int index_threads)
+BuildJob::BuildJob(std::shared_ptr<Collection> collection, CopySource source,
+                   const SyncContext* context)
     : collection_(std::move(collection)),
       source_(std::move(source)),
-      index_threads_(index_threads),
+      context_(context),
       backoff_(kFirstRetry, kLongestRetry) {}
 
 void BuildJob::Cancel() {
@@ -53,79 +52,79 @@ std::string BuildJob::Note() const {
 void BuildJob::ShowNote() {
   MutexLock lock(mu_);
   if (stop_.requested() || collection_->state() == CollectionState::kError) return;
-  collection_->SetLastError(note_);
+  std::string note = note_;
+  if (serving_ != nullptr) {
+    Incarnation& incarnation = *serving_->incarnation();
+    MutexLock rows_lock(incarnation.mu);
+    note = incarnation.RejectionText();
+  }
+  collection_->SetLastError(note);
 }
 
 BuildJob::Outcome BuildJob::Run(const std::function<bool()>& may_be_large) {
-  bool postponed = false;
+  Outcome outcome = Outcome::kFinished;
   Status status;
   try {
-    status = RunOnce(may_be_large, &postponed);
+    status = RunOnce(may_be_large, &outcome);
   } catch (const std::bad_alloc&) {
     status = Status(ErrorCode::OUT_OF_MEMORY, "not enough memory to build the collection",
                     "The system refused memory.");
   }
   if (stop_.requested()) return Outcome::kFinished;
-  if (postponed) return Outcome::kPostponed;
-  if (status.ok()) return Outcome::kFinished;
+  if (status.ok()) return outcome;
   Settle(status);
   return Outcome::kRetry;
 }
 
-Status BuildJob::RunOnce(const std::function<bool()>& may_be_large, bool* postponed) {
-  InitialCopy copy(source_, stop_);
-  VFDW_RETURN_IF_ERROR(copy.Begin());
-  if (!is_large_ && copy.table_bytes() > kLargeTableBytes) {
-    is_large_ = true;
-    *postponed = !may_be_large();
-    if (*postponed) return {};
-  }
-  VFDW_ASSIGN_OR_RETURN(auto assembler,
-                        SegmentAssembler::Create(collection_->budget(), source_.definition,
-                                                 copy.totals(), index_threads_));
-  VFDW_RETURN_IF_ERROR(Copy(&copy, assembler.get()));
-  return Build(assembler.get());
-}
-
-Status BuildJob::Copy(InitialCopy* copy, SegmentAssembler* assembler) {
-  const uint64_t rows = copy->totals().rows;
-  Touch(nullptr,
-        [&](Collection& it) { it.SetState(CollectionState::kCopying, "copying rows", rows); });
-  const int64_t start_ns = SteadyNowNs();
-  VFDW_RETURN_IF_ERROR(copy->Run([&](const RowBatch& batch) -> Status {
-    VFDW_RETURN_IF_ERROR(assembler->Add(batch));
-    if (!stop_.requested()) collection_->progress().done += batch.rows();
+Status BuildJob::RunOnce(const std::function<bool()>& may_be_large, Outcome* outcome) {
+  TableSync sync(collection_, source_, *context_, stop_,
+                 [this](const auto& change) { return Touch(nullptr, change); });
+  if (!sync.Begin()) {
+    const Status why = context_->feed->status();
+    if (!why.ok()) return why;
+    Touch(nullptr, [](Collection& it) {
+      it.SetState(CollectionState::kCopying, "waiting for the stream of changes", 0);
+    });
+    retry_delay_ = kRetryBegin;
+    *outcome = Outcome::kRetry;
     return {};
-  }));
-  const double seconds = SecondsSince(start_ns);
-  LogInfo({collection_->name()}, "copied {} rows in {:.2f} s ({:.0f} rows/s)", rows, seconds,
-          static_cast<double>(rows) / std::max(seconds, 1e-9));
+  }
+  VFDW_RETURN_IF_ERROR(sync.TakeSnapshot());
+  if (!is_large_ && sync.table_bytes() > kLargeTableBytes) {
+    is_large_ = true;
+    if (!may_be_large()) {
+      *outcome = Outcome::kPostponed;
+      return {};
+    }
+  }
+  VFDW_RETURN_IF_ERROR(sync.Run());
+  backoff_.Reset();
+  MutexLock lock(mu_);
+  serving_ = sync.feed();
+  note_.clear();
   return {};
 }
 
-Status BuildJob::Build(SegmentAssembler* assembler) {
-  const Definition& definition = *source_.definition;
-  const std::string index = IndexKindName(definition.index.kind);
-  const uint64_t rows = assembler->rows_with_vector();
+bool BuildJob::TakeFailure() {
+  std::shared_ptr<TableFeed> feed;
+  {
+    MutexLock lock(mu_);
+    feed = serving_;
+  }
+  if (feed == nullptr) return false;
+  const Status failure = feed->failure();
+  if (failure.ok()) return false;
+  {
+    MutexLock lock(mu_);
+    serving_.reset();
+  }
   Touch(nullptr, [&](Collection& it) {
-    it.SetState(CollectionState::kBuilding, "building " + index + " index", rows);
+    // The rows stay true to where they were, but there may be no room for them and a new copy.
+    if (failure.code() == ErrorCode::OUT_OF_MEMORY) it.DropSet();
+    it.SetState(CollectionState::kCopying, "waiting to be copied", 0);
   });
-  const int64_t start_ns = SteadyNowNs();
-  BuildControl control;
-  control.threads = index_threads_;
-  control.cancelled = stop_.flag();
-  control.rows_done = &collection_->progress().done;
-  VFDW_ASSIGN_OR_RETURN(std::shared_ptr<SegmentSet> set, assembler->Assemble(control));
-  const std::string rejections = assembler->RejectionText();
-  const bool published = Touch(&rejections, [&](Collection& it) {
-    it.Publish(std::move(set));
-    if (!rejections.empty()) it.SetLastError(rejections);
-  });
-  if (!published) return {};
-  LogInfo({collection_->name()}, "built the {} index of {} rows in {:.2f} s", index, rows,
-          SecondsSince(start_ns));
-  if (!rejections.empty()) LogWarning({collection_->name()}, "{}", rejections);
-  return {};
+  Settle(failure);
+  return true;
 }
 
 // Decides whether the failure passes by itself, and makes it visible.
@@ -143,7 +142,7 @@ void BuildJob::Settle(const Status& failure) {
   });
   if (!touched || !is_new) return;
   if (passes)
-    LogWarning({collection_->name()}, "building failed and is tried again: {}", text);
+    LogWarning({collection_->name()}, "is not built yet, and is tried again: {}", text);
   else
     LogError({collection_->name()}, "could not be built: {}", text);
 }

@@ -1,14 +1,13 @@
-// build_job.h - one collection being built by one definition: copy, index, publish.
+// build_job.h - brings one collection level with its table by one definition, as often as it takes.
 //
-//                    .------------- a try failed: the queue runs it again -------------.
-//                    v                                                                 |
-//   waiting --Run()--> copying --all rows came--> building --index done--> ready    (retry)
-//      |                  |                          |
-//      '------------------'------Cancel()------------'--> cancelled
+//                    .----- a try failed, or what it built broke: it runs again -----.
+//                    v                                                               |
+//   waiting --Run()--> trying (table_sync.h) --serving--> finished --TakeFailure()---'
+//      |                  |
+//      '------------------'------Cancel()------> cancelled
 //
 // The job moves the collection's state along (SetState, Publish, Fail); the follower decides when
-// there is a job. "catching_up", between copying and building, belongs to the reader of the change
-// stream: it goes where Run() calls Copy() and then Build().
+// there is a job.
 //
 // After Cancel() has returned the job does not touch its collection any more, so whoever cancels
 // may unload it, or let another job build it.
@@ -29,28 +28,33 @@
 #include "daemon/collection/collection.h"
 #include "daemon/source/backoff.h"
 #include "daemon/source/initial_copy.h"
-#include "daemon/source/segment_assembler.h"
 #include "daemon/source/stop_signal.h"
+#include "daemon/source/table_sync.h"
 
 namespace vectord {
 
 class BuildJob {
  public:
-  // index_threads: for building the index.
-  BuildJob(std::shared_ptr<Collection> collection, CopySource source, int index_threads);
+  // context outlives the job.
+  BuildJob(std::shared_ptr<Collection> collection, CopySource source, const SyncContext* context);
 
   enum class Outcome {
-    kFinished,   // published, or cancelled: nothing is left to do
+    kFinished,   // serving, or cancelled: nothing is left to do
     kPostponed,  // the table is large and may_be_large said no
     kRetry       // run it again after retry_delay()
   };
   // may_be_large is asked once, when is_large() has become true.
   Outcome Run(const std::function<bool()>& may_be_large);
 
+  // The rows that a finished job serves go on following their table.
   void Cancel();
   bool cancelled() const { return stop_.requested(); }
 
-  // REQUIRES, for both: Run() returned that outcome.
+  // True when Run() has finished and what it built follows its table no more: the job is to run
+  // again after retry_delay(). The collection says why.
+  bool TakeFailure();
+
+  // REQUIRES: Run() returned kRetry, or TakeFailure() true.
   std::chrono::milliseconds retry_delay() const { return retry_delay_; }
   bool is_large() const { return is_large_; }
 
@@ -60,9 +64,7 @@ class BuildJob {
   void ShowNote();
 
  private:
-  Status RunOnce(const std::function<bool()>& may_be_large, bool* postponed);
-  Status Copy(InitialCopy* copy, SegmentAssembler* assembler);
-  Status Build(SegmentAssembler* assembler);
+  Status RunOnce(const std::function<bool()>& may_be_large, Outcome* outcome);
   void Settle(const Status& failure);
   std::string Note() const;
   // Calls change(collection) unless the job was cancelled, and keeps Cancel() out meanwhile. With a
@@ -72,13 +74,14 @@ class BuildJob {
 
   const std::shared_ptr<Collection> collection_;
   const CopySource source_;
-  const int index_threads_;
+  const SyncContext* const context_;
   StopSignal stop_;
   std::atomic<bool> is_large_{false};
   Backoff backoff_;
   std::chrono::milliseconds retry_delay_{0};
-  mutable Mutex mu_;                  // before Collection's
-  std::string note_ GUARDED_BY(mu_);  // what ShowNote() shows
+  mutable Mutex mu_;                                    // before Collection's
+  std::string note_ GUARDED_BY(mu_);                    // what ShowNote() shows
+  std::shared_ptr<TableFeed> serving_ GUARDED_BY(mu_);  // since Run() has finished
 };
 
 }  // namespace vectord

@@ -22,10 +22,10 @@ Result<std::unique_ptr<BuildQueue>> BuildQueue::Start() {
   return queue;
 }
 
-void BuildQueue::Submit(std::shared_ptr<BuildJob> job) {
+void BuildQueue::Submit(std::shared_ptr<BuildJob> job, std::chrono::milliseconds delay) {
   MutexLock lock(mu_);
   if (stopping_) return;
-  waiting_.push_back({std::move(job), steady_clock::now()});
+  waiting_.push_back({std::move(job), steady_clock::now() + delay});
   changed_.NotifyAll();
 }
 

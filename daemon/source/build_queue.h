@@ -27,7 +27,8 @@ class BuildQueue {
   ~BuildQueue() { Stop(); }
 
   // Does nothing once Stop() has begun.
-  void Submit(std::shared_ptr<BuildJob> job);
+  void Submit(std::shared_ptr<BuildJob> job,
+              std::chrono::milliseconds delay = std::chrono::milliseconds(0));
   // Null is allowed. When it returns, the job does not touch its collection any more.
   void Cancel(const std::shared_ptr<BuildJob>& job);
   // Cancels all jobs and ends the threads.

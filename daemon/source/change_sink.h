@@ -37,6 +37,9 @@ class ChangeSink {
     return {};
   }
 
+  // Nothing more has arrived: the stream is about to wait. What was put off is to be done now.
+  virtual void BeforeWait() {}
+
   // A logical message outside of any transaction. May come again after a lost connection.
   virtual Status OnMessage(const LogicalMessage& /*message*/) { return {}; }
 };

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "daemon/source/big_endian.h"
+#include "daemon/source/native_value.h"
 #include "daemon/source/value_text.h"
 #include "daemon/source/vector_decoder.h"
 
@@ -35,24 +36,8 @@ size_t FindVectorColumn(const Definition& definition) {
 }
 
 void AppendValue(std::string_view value, Column* column) {
-  switch (column->encoding()) {
-    case ValueEncoding::kInt16: {
-      const uint16_t number = LoadBig16(value.data());
-      return column->Append({reinterpret_cast<const char*>(&number), sizeof(number)});
-    }
-    case ValueEncoding::kInt32:
-    case ValueEncoding::kFloat32: {
-      const uint32_t number = LoadBig32(value.data());
-      return column->Append({reinterpret_cast<const char*>(&number), sizeof(number)});
-    }
-    case ValueEncoding::kInt64:
-    case ValueEncoding::kFloat64: {
-      const uint64_t number = LoadBig64(value.data());
-      return column->Append({reinterpret_cast<const char*>(&number), sizeof(number)});
-    }
-    default:
-      return column->Append(value);
-  }
+  NativeScratch scratch;
+  column->Append(NativeValue(column->encoding(), value, &scratch));
 }
 
 }  // namespace
@@ -206,8 +191,22 @@ void CopyRows::AppendColumns(ColumnSet* columns) const {
 }
 
 void CopyRows::Reject(std::string reason, RowBatch* batch) const {
+  batch->rejected_keys.push_back(HashOfKey());
   if (batch->rejected_rows++ == 0)
     batch->first_rejection = "row with key " + KeyText() + ": " + std::move(reason);
+}
+
+KeyHash CopyRows::HashOfKey() const {
+  std::vector<NativeScratch> scratch(fields_.size());
+  std::vector<std::string_view> key;
+  for (size_t i = 0; i < fields_.size(); i++) {
+    const ColumnDefinition& column = definition_.columns[i];
+    if (column.role != ColumnRole::kKey) continue;
+    key.push_back(fields_[i].bytes < 0
+                      ? std::string_view()
+                      : NativeValue(column.encoding, fields_[i].text(), &scratch[i]));
+  }
+  return HashKey(key);
 }
 
 std::string CopyRows::KeyText() const {

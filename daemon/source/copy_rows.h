@@ -19,6 +19,7 @@
 #include "daemon/attribute/column.h"
 #include "daemon/base/status.h"
 #include "daemon/collection/definition.h"
+#include "daemon/collection/key_index.h"
 
 namespace vectord {
 
@@ -29,7 +30,8 @@ struct RowBatch {
   std::vector<float> vectors;
   ColumnSet without_vector;  // their vector is NULL
   uint64_t rejected_rows = 0;
-  std::string first_rejection;  // a sentence without its full stop; empty: none was rejected
+  std::vector<KeyHash> rejected_keys;  // of them
+  std::string first_rejection;         // a sentence without its full stop; empty: none was rejected
 
   size_t rows() const { return with_vector.rows() + without_vector.rows() + rejected_rows; }
   size_t bytes() const;
@@ -75,6 +77,7 @@ class CopyRows {
   void AppendColumns(ColumnSet* columns) const;
   void Reject(std::string reason, RowBatch* batch) const;
   std::string KeyText() const;
+  KeyHash HashOfKey() const;
 
   const Definition& definition_;
   const uint32_t dimensions_;

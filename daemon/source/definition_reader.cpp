@@ -290,7 +290,10 @@ std::vector<ReadDefinition> DecodeDefinitions(const std::string& database, const
 Result<bool> DefinitionReader::MayHaveChanged(PgConnection* connection) {
   VFDW_ASSIGN_OR_RETURN(
       const PgRows rows,
-      connection->Exec("SELECT pg_catalog.pg_current_snapshot()::text", {}, kPollTimeout));
+      connection->Exec("SELECT pg_current_snapshot()::text, CASE WHEN pg_is_in_recovery() "
+                       "THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END::text",
+                       {}, kPollTimeout));
+  source_position_ = ParseLsn(rows.at(0).at(1).value_or("")).value_or(Lsn::kNone);
   const std::string snapshot = rows.at(0).at(0).value_or("");
   if (snapshot == last_snapshot_) return false;
   last_snapshot_ = snapshot;

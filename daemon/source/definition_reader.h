@@ -14,6 +14,7 @@
 
 #include "daemon/base/status.h"
 #include "daemon/collection/definition.h"
+#include "daemon/source/lsn_text.h"
 #include "daemon/source/pg_connection.h"
 
 namespace vectord {
@@ -33,6 +34,8 @@ class DefinitionReader {
 
   // True when a transaction may have changed something since the last call. The first call is true.
   Result<bool> MayHaveChanged(PgConnection* connection);
+  // Where the source's WAL ended at that call.
+  Lsn source_position() const { return source_position_; }
 
   // By name, ascending. None when the extension is not in this database.
   Result<std::vector<ReadDefinition>> Read(PgConnection* connection);
@@ -41,6 +44,7 @@ class DefinitionReader {
   const std::string daemon_name_;
   bool catalog_exists_ = false;
   std::string last_snapshot_;
+  Lsn source_position_ = Lsn::kNone;
 };
 
 // The definition of one collection as the connection's transaction sees it. COLLECTION_MISSING.

@@ -52,6 +52,20 @@ uint64_t NumberAt(const PgRow& row, size_t field) {
 
 }  // namespace
 
+// pg_relation_filenode() looks at the present, whatever the snapshot.
+Result<std::string> ReadStorageIdentity(PgConnection* connection, uint32_t table_oid) {
+  VFDW_ASSIGN_OR_RETURN(
+      const PgRows rows,
+      connection->Exec("WITH RECURSIVE tree AS ("
+                       " SELECT $1::oid AS oid"
+                       " UNION"
+                       " SELECT i.inhrelid FROM pg_inherits i JOIN tree ON i.inhparent = tree.oid)"
+                       " SELECT string_agg(oid || ':' || coalesce(pg_relation_filenode(oid), 0),"
+                       " ',' ORDER BY oid) FROM tree",
+                       {std::to_string(table_oid)}));
+  return rows.at(0).at(0).value_or("");
+}
+
 // The threads of one Run(), and what they share.
 class InitialCopy::Workers {
  public:
@@ -148,11 +162,15 @@ class InitialCopy::Workers {
 InitialCopy::InitialCopy(CopySource source, const StopSignal& stop)
     : source_(std::move(source)), stop_(stop) {}
 
-Status InitialCopy::Begin() {
+Status InitialCopy::Begin(const std::string& snapshot, const std::string& storage,
+                          const std::function<void()>& on_taken) {
   VFDW_ASSIGN_OR_RETURN(leader_, PgConnection::Connect(source_.dsn, stop_));
+  VFDW_RETURN_IF_ERROR(TakeSnapshot(snapshot));
+  on_taken();
+  if (const Status status = LockTable(storage); !status.ok()) return Explain(status);
   for (Status (InitialCopy::*step)() :
-       {&InitialCopy::TakeSnapshot, &InitialCopy::CheckStructure, &InitialCopy::PlanRanges,
-        &InitialCopy::CountRows, &InitialCopy::FindDimensions, &InitialCopy::EstimateColumns}) {
+       {&InitialCopy::CheckStructure, &InitialCopy::PlanRanges, &InitialCopy::CountRows,
+        &InitialCopy::FindDimensions, &InitialCopy::EstimateColumns}) {
     if (const Status status = (this->*step)(); !status.ok()) return Explain(status);
   }
   return {};
@@ -165,17 +183,27 @@ Status InitialCopy::Run(const Sink& sink) {
   return status;
 }
 
-// LOCK TABLE takes no snapshot, so the one that follows is of after the lock.
-Status InitialCopy::TakeSnapshot() {
-  const Definition& definition = *source_.definition;
-  const std::string table = Quote(definition.schema) + "." + Quote(definition.table);
+// The snapshot is exported again, so that whoever exported it first need not stay.
+Status InitialCopy::TakeSnapshot(const std::string& snapshot) {
   VFDW_RETURN_IF_ERROR(
       leader_->Exec("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY").status());
+  VFDW_RETURN_IF_ERROR(leader_->Exec("SET TRANSACTION SNAPSHOT '" + snapshot + "'").status());
+  VFDW_ASSIGN_OR_RETURN(const PgRows rows, leader_->Exec("SELECT pg_export_snapshot()"));
+  snapshot_ = rows.at(0).at(0).value_or("");
+  return {};
+}
+
+Status InitialCopy::LockTable(const std::string& storage) {
+  const Definition& definition = *source_.definition;
+  const std::string table = Quote(definition.schema) + "." + Quote(definition.table);
   VFDW_RETURN_IF_ERROR(leader_->Exec("LOCK TABLE " + table + " IN ACCESS SHARE MODE").status());
   // The first row with a vector decides the dimensions: it should be the same each time.
   VFDW_RETURN_IF_ERROR(leader_->Exec("SET LOCAL max_parallel_workers_per_gather = 0").status());
-  VFDW_ASSIGN_OR_RETURN(const PgRows rows, leader_->Exec("SELECT pg_export_snapshot()"));
-  snapshot_ = rows.at(0).at(0).value_or("");
+  VFDW_ASSIGN_OR_RETURN(const std::string now,
+                        ReadStorageIdentity(leader_.get(), definition.table_oid));
+  if (now != storage)
+    return Status(ErrorCode::SOURCE_FAILED, "the table was rewritten before the copy began",
+                  "The copy begins again.");
   relation_ = table;
   for (const ColumnDefinition& column : definition.columns) {
     if (!columns_.empty()) columns_ += ", ";

@@ -1,10 +1,14 @@
 // initial_copy.h - reading a whole source table under one snapshot, by several connections.
 //
-//   InitialCopy --Begin(): snapshot taken, rows counted--> --Run(): each row handed over once-->
+//   InitialCopy --Begin(): snapshot taken over, rows counted--> --Run(): each row handed over
+//   once-->
 //
-// All connections see the table as it was at one moment. The table is locked in ACCESS SHARE mode
-// from before the snapshot to the end, so its structure is the one that the definition was read
-// with (checked under the snapshot), or the copy fails and is tried again with the new one.
+// All connections see the table as it was at one moment, that of a snapshot which a replication
+// slot has exported. The table is locked in ACCESS SHARE mode from soon after the snapshot to the
+// end. Its structure must be the one that the definition was read with, and its files those of
+// before the snapshot: a table that was rewritten in between would look empty. Otherwise the copy
+// fails and is tried again. (A lock before the snapshot could lead to a deadlock that the server
+// does not see: the slot waits for a transaction which waits for our lock.)
 //
 // The table is read through its name only, partitions and inheritance children included, so SELECT
 // on it is the only privilege needed. Ranges of blocks are handed to whoever is free.
@@ -37,12 +41,18 @@ struct CopySource {
   std::string structure;  // ReadDefinition::structure of the definition
 };
 
+// Tells which files hold the table and what is below it; a rewrite or TRUNCATE changes it.
+Result<std::string> ReadStorageIdentity(PgConnection* connection, uint32_t table_oid);
+
 class InitialCopy {
  public:
   // stop must outlive the copy.
   InitialCopy(CopySource source, const StopSignal& stop);
 
-  Status Begin();
+  // snapshot: exported by a transaction that is still open; it may end when on_taken is called.
+  // storage: ReadStorageIdentity() of before the snapshot.
+  Status Begin(const std::string& snapshot, const std::string& storage,
+               const std::function<void()>& on_taken);
   // REQUIRES: Begin() was OK.
   const CopyTotals& totals() const { return totals_; }
   uint64_t table_bytes() const { return table_bytes_; }
@@ -52,7 +62,8 @@ class InitialCopy {
   Status Run(const Sink& sink);
 
  private:
-  Status TakeSnapshot();
+  Status TakeSnapshot(const std::string& snapshot);
+  Status LockTable(const std::string& storage);
   Status CheckStructure();
   Status PlanRanges();
   Status CountRows();

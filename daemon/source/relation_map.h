@@ -33,7 +33,8 @@ struct RelationColumn {
   bool operator==(const RelationColumn& other) const;
 };
 
-struct Relation {
+// Lives in a shared_ptr, so that who keeps changes can keep their description.
+struct Relation : std::enable_shared_from_this<Relation> {
   uint32_t id = 0;  // the table's OID
   std::string schema, name;
   ReplicaIdentity identity = ReplicaIdentity::kDefault;

@@ -2,8 +2,6 @@
 #include "daemon/source/segment_assembler.h"
 
 #include <algorithm>
-#include <atomic>
-#include <chrono>
 #include <limits>
 #include <utility>
 
@@ -14,16 +12,6 @@ namespace {
 constexpr uint64_t kGrowthFactor = 2;
 // Batches under way, and what the parsers hold.
 constexpr size_t kBatchBytes = 16 << 20;
-
-// Unique in this process, and in all likelihood never used by an earlier one: a client that
-// resumes a search of before a restart must not find a set of the same number.
-uint64_t NextGeneration() {
-  static std::atomic<uint64_t> next{
-      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
-                                std::chrono::system_clock::now().time_since_epoch())
-                                .count())};
-  return next.fetch_add(1);
-}
 
 // A copy of a string has no spare capacity.
 void Tighten(ColumnSet* columns) {
@@ -95,6 +83,8 @@ Status SegmentAssembler::Add(const RowBatch& batch) {
   without_vector_.AppendAll(batch.without_vector);
   if (rejected_rows_ == 0) first_rejection_ = batch.first_rejection;
   rejected_rows_ += batch.rejected_rows;
+  rejected_keys_.insert(rejected_keys_.end(), batch.rejected_keys.begin(),
+                        batch.rejected_keys.end());
   if (with_vector_.rows() + without_vector_.rows() + rejected_rows_ > totals_.rows)
     return RowsChanged("More rows came than were counted before.");
   return FitColumns();
@@ -134,15 +124,18 @@ uint64_t SegmentAssembler::rows_with_vector() const {
   return with_vector_.rows();
 }
 
-std::string SegmentAssembler::RejectionText() const {
+std::string SegmentAssembler::first_rejection() const {
   MutexLock lock(mu_);
-  if (rejected_rows_ == 0) return "";
-  if (rejected_rows_ == 1) return "1 row was rejected: " + first_rejection_;
-  return std::to_string(rejected_rows_) +
-         " rows were rejected, the first of them: " + first_rejection_;
+  return first_rejection_;
 }
 
-Result<std::shared_ptr<SegmentSet>> SegmentAssembler::Assemble(const BuildControl& control) {
+std::vector<KeyHash> SegmentAssembler::rejected_keys() const {
+  MutexLock lock(mu_);
+  return rejected_keys_;
+}
+
+Result<std::shared_ptr<SegmentSet>> SegmentAssembler::Assemble(IndexKind kind,
+                                                               const BuildControl& control) {
   VFDW_RETURN_IF_ERROR(CheckCompleteness());
   auto set = std::make_shared<SegmentSet>();
   set->budget = budget_;
@@ -151,7 +144,7 @@ Result<std::shared_ptr<SegmentSet>> SegmentAssembler::Assemble(const BuildContro
   set->dimensions = store_ ? static_cast<uint32_t>(store_->dimensions()) : definition_->dimensions;
   vfdw::RowVersionId next_version = 1;
   if (store_ != nullptr && store_->size() > 0) {
-    VFDW_ASSIGN_OR_RETURN(auto segment, SealWithVectors(control, next_version));
+    VFDW_ASSIGN_OR_RETURN(auto segment, SealWithVectors(kind, control, next_version));
     next_version += segment->rows();
     set->segments.push_back(std::move(segment));
   }
@@ -165,11 +158,13 @@ Result<std::shared_ptr<SegmentSet>> SegmentAssembler::Assemble(const BuildContro
 }
 
 Result<std::shared_ptr<const Segment>> SegmentAssembler::SealWithVectors(
-    const BuildControl& control, vfdw::RowVersionId first_version) {
+    IndexKind kind, const BuildControl& control, vfdw::RowVersionId first_version) {
   store_->Trim();
+  IndexSpec spec = definition_->index;
+  spec.kind = kind;
   std::vector<uint32_t> permutation;
   VFDW_ASSIGN_OR_RETURN(std::unique_ptr<Index> index,
-                        BuildIndex(definition_->index, store_, control, &permutation));
+                        BuildIndex(spec, store_, control, &permutation));
   MutexLock lock(mu_);
   if (permutation.empty())
     Tighten(&with_vector_);

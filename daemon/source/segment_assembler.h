@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "daemon/base/memory_budget.h"
 #include "daemon/base/mutex.h"
@@ -42,14 +43,15 @@ class SegmentAssembler {
   // they are larger than estimated and there is no room.
   Status Add(const RowBatch& batch);
 
-  // Builds the index and returns the set; its as_of is still 0. SOURCE_FAILED when rows are
+  // Returns the set, with an index of that kind; its as_of is still 0. SOURCE_FAILED when rows are
   // missing. CANCELED as control says.
-  Result<std::shared_ptr<SegmentSet>> Assemble(const BuildControl& control);
+  Result<std::shared_ptr<SegmentSet>> Assemble(IndexKind kind, const BuildControl& control);
 
   // That were accepted so far.
   uint64_t rows_with_vector() const;
-  // What was wrong with the rejected rows, for last_error; empty: none was.
-  std::string RejectionText() const;
+  // What was wrong with the first rejected row, as a sentence without its full stop.
+  std::string first_rejection() const;
+  std::vector<KeyHash> rejected_keys() const;
 
  private:
   SegmentAssembler(std::shared_ptr<MemoryBudget> budget,
@@ -59,7 +61,8 @@ class SegmentAssembler {
   Status CheckCompleteness() const;
   Status AddWithVector(const RowBatch& batch) REQUIRES(mu_);
   Status FitColumns() REQUIRES(mu_);
-  Result<std::shared_ptr<const Segment>> SealWithVectors(const BuildControl& control,
+  Result<std::shared_ptr<const Segment>> SealWithVectors(IndexKind kind,
+                                                         const BuildControl& control,
                                                          vfdw::RowVersionId first_version);
   Result<std::shared_ptr<const Segment>> SealWithoutVectors(vfdw::RowVersionId first_version);
 
@@ -74,6 +77,7 @@ class SegmentAssembler {
   ColumnSet with_vector_ GUARDED_BY(mu_);        // row i belongs to row i of store_
   ColumnSet without_vector_ GUARDED_BY(mu_);
   uint64_t rejected_rows_ GUARDED_BY(mu_) = 0;
+  std::vector<KeyHash> rejected_keys_ GUARDED_BY(mu_);
   std::string first_rejection_ GUARDED_BY(mu_);
 };
 

@@ -1,6 +1,7 @@
 // source_follower.cpp - see source_follower.h.
 #include "daemon/source/source_follower.h"
 
+#include <cstdlib>
 #include <set>
 #include <system_error>
 #include <utility>
@@ -29,9 +30,22 @@ bool ServesOrFailed(const Collection& collection) {
 }  // namespace
 
 SourceFollower::SourceFollower(SourceConfig config, FollowerContext* context)
-    : config_(std::move(config)), context_(*context), backoff_(kFirstRetry, kLongestRetry) {}
+    : config_(std::move(config)),
+      context_(*context),
+      backoff_(kFirstRetry, kLongestRetry),
+      applier_([this](uint32_t relation) { return LookUpAncestors(relation); }, context->compactor),
+      feed_({config_.dsn, config_.slot, context->scratch + "/stream-" + config_.slot}, &applier_,
+            context->budget, context->files) {
+  sync_context_.feed = &feed_;
+  sync_context_.applier = &applier_;
+  sync_context_.files = context->files;
+  sync_context_.scratch = context->scratch;
+  sync_context_.slot_name = config_.slot;
+  sync_context_.index_threads = context->index_threads;
+}
 
 Status SourceFollower::Start() {
+  VFDW_RETURN_IF_ERROR(feed_.Start());
   try {
     thread_ = std::thread([this] {
       SetThreadName("source");
@@ -46,6 +60,7 @@ Status SourceFollower::Start() {
 void SourceFollower::Stop() {
   RequestStop();
   if (thread_.joinable()) thread_.join();
+  feed_.Stop();
 }
 
 bool SourceFollower::synced() const {
@@ -116,7 +131,53 @@ Status SourceFollower::Poll(PgConnection* connection, DefinitionReader* reader) 
     has_read_.store(true, std::memory_order_release);
   }
   NoteReachable();
+  LookAfterRows(reader->source_position());
+  NoteStream();
   return {};
+}
+
+// Rows that follow their table no more are copied again.
+void SourceFollower::LookAfterRows(Lsn source_position) {
+  for (auto& [name, held] : held_) {
+    held.collection->NoteSourcePosition(static_cast<uint64_t>(source_position));
+    if (!held.loaded || held.has_problem || held.job == nullptr || !held.job->TakeFailure())
+      continue;
+    context_.queue->Submit(held.job, held.job->retry_delay());
+  }
+}
+
+// The collections go on serving while changes do not come; how old they are shows in their lag.
+void SourceFollower::NoteStream() {
+  const std::string text = feed_.status().ToString();
+  const std::string shown = feed_.status().ok() ? "" : text;
+  if (shown == reported_stream_error_) return;
+  for (const auto& [name, held] : held_) {
+    const CollectionState state = held.collection->state();
+    if (state == CollectionState::kError || state == CollectionState::kUnloaded) continue;
+    held.collection->ClearLastError(reported_stream_error_);
+    if (!shown.empty()) held.collection->SetLastError(shown);
+  }
+  reported_stream_error_ = shown;
+}
+
+// Asked by the stream's thread, for each relation once.
+Result<std::vector<uint32_t>> SourceFollower::LookUpAncestors(uint32_t relation) {
+  if (lookup_ == nullptr || !lookup_->usable()) {
+    VFDW_ASSIGN_OR_RETURN(lookup_, PgConnection::Connect(config_.dsn, stop_));
+  }
+  VFDW_ASSIGN_OR_RETURN(
+      const PgRows rows,
+      lookup_->Exec("WITH RECURSIVE above AS ("
+                    " SELECT $1::oid AS oid"
+                    " UNION"
+                    " SELECT i.inhparent FROM pg_inherits i JOIN above ON i.inhrelid = above.oid)"
+                    " SELECT oid FROM above",
+                    {std::to_string(relation)}, std::chrono::seconds(30)));
+  std::vector<uint32_t> ancestors;
+  for (const PgRow& row : rows)
+    ancestors.push_back(
+        static_cast<uint32_t>(strtoul(row.at(0).value_or("0").c_str(), nullptr, 10)));
+  return ancestors;
 }
 
 void SourceFollower::NoteReachable() {
@@ -195,6 +256,7 @@ void SourceFollower::Change(ReadDefinition read, Held* held) {
 
   if (!read.definition.loaded) {
     context_.queue->Cancel(held->job);
+    applier_.RemoveCollection(*held->collection);
     held->collection->Unload();
     held->collection->SetLastError("");
   } else if (!read.problem.ok()) {
@@ -218,13 +280,13 @@ void SourceFollower::Rebuild(const ReadDefinition& read, Held* held) {
   source.connections = config_.copy_jobs;
   source.definition = std::make_shared<const Definition>(read.definition);
   source.structure = read.structure;
-  held->job =
-      std::make_shared<BuildJob>(held->collection, std::move(source), context_.index_threads);
+  held->job = std::make_shared<BuildJob>(held->collection, std::move(source), &sync_context_);
   context_.queue->Submit(held->job);
 }
 
 void SourceFollower::Drop(const Held& held) {
   context_.queue->Cancel(held.job);
+  applier_.RemoveCollection(*held.collection);
   context_.catalog->Remove(held.collection->database(), held.collection->name());
 }
 

@@ -6,7 +6,9 @@
 //
 //   connecting --connected, database claimed--> following --error--> connecting (after a while)
 //
-// Nothing here reads rows (initial_copy.h) or follows changes of them.
+// Beside it runs the feed of changes (change_feed.h), which starts with the first collection. A
+// collection whose rows follow their table no more (a column changed its type, its memory is used
+// up) is noticed at the next poll, and built again.
 //
 // Threads: Start(), Stop() by the owner; synced() by any. held_ belongs to the follower's thread.
 #ifndef VECTORD_SOURCE_SOURCE_FOLLOWER_H
@@ -20,12 +22,14 @@
 #include <vector>
 
 #include "daemon/base/config.h"
+#include "daemon/base/file.h"
 #include "daemon/base/memory_budget.h"
 #include "daemon/base/mutex.h"
 #include "daemon/base/status.h"
 #include "daemon/collection/catalog.h"
 #include "daemon/source/backoff.h"
 #include "daemon/source/build_queue.h"
+#include "daemon/source/change_feed.h"
 #include "daemon/source/database_claims.h"
 #include "daemon/source/definition_reader.h"
 #include "daemon/source/stop_signal.h"
@@ -39,6 +43,9 @@ struct FollowerContext {
   Catalog* catalog = nullptr;
   MemoryBudget* budget = nullptr;
   BuildQueue* queue = nullptr;
+  Compactor* compactor = nullptr;
+  FileSystem* files = nullptr;
+  std::string scratch;  // directory of files that mean nothing after a crash
   DatabaseClaims claims;
 };
 
@@ -48,7 +55,10 @@ class SourceFollower {
   ~SourceFollower() { Stop(); }
 
   Status Start();
-  void RequestStop() { stop_.Request(); }
+  void RequestStop() {
+    stop_.Request();
+    feed_.RequestStop();
+  }
   void Stop();
 
   // True when the definitions have been read, and each loaded collection either serves or has
@@ -69,6 +79,9 @@ class SourceFollower {
   std::string FollowedDatabase() const;
   Status TakeDatabase(const std::string& database);
   Status Poll(PgConnection* connection, DefinitionReader* reader);
+  Result<std::vector<uint32_t>> LookUpAncestors(uint32_t relation);
+  void LookAfterRows(Lsn source_position);
+  void NoteStream();
   void NoteReachable();
   void NoteUnreachable(const Status& why);
 
@@ -85,7 +98,12 @@ class SourceFollower {
   Backoff backoff_;
   std::thread thread_;
   std::map<std::string, Held> held_;
-  std::string reported_error_;  // the last one logged; empty: none since it was reachable
+  std::unique_ptr<PgConnection> lookup_;  // of the stream's thread
+  ChangeApplier applier_;
+  ChangeFeed feed_;
+  SyncContext sync_context_;
+  std::string reported_stream_error_;  // shown by the collections; empty: none
+  std::string reported_error_;         // the last one logged; empty: none since it was reachable
   bool has_reported_reachable_ = false;
   std::atomic<bool> has_read_{false};
   mutable Mutex mu_;

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "daemon/base/log.h"
 #include "daemon/base/thread_pool.h"
 
 namespace vectord {
@@ -24,19 +25,38 @@ Status CheckDatabases(const Config& config) {
   return {};
 }
 
+// A place for files that mean nothing after a crash. Whether it can be written to shows when it is
+// needed.
+std::string PrepareScratch(const std::string& data_directory, FileSystem* files) {
+  const std::string scratch = data_directory + "/scratch";
+  if (const Status made = files->CreateDirectory(scratch); !made.ok()) {
+    LogDebug({}, "no directory for large transactions: {}", made.ToString());
+    return scratch;
+  }
+  const auto left_over = files->List(scratch);
+  if (left_over.ok())
+    for (const std::string& name : *left_over) (void)files->Remove(scratch + "/" + name);
+  return scratch;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<SourceManager>> SourceManager::Start(const Config& config, Catalog* catalog,
                                                             MemoryBudget* budget) {
   VFDW_RETURN_IF_ERROR(CheckDatabases(config));
   std::unique_ptr<SourceManager> manager(new SourceManager());
+  const int build_threads = ResolveThreadCount(config.build.threads);
+  VFDW_ASSIGN_OR_RETURN(manager->compactor_, Compactor::Start(build_threads));
   VFDW_ASSIGN_OR_RETURN(manager->queue_, BuildQueue::Start());
   FollowerContext& context = manager->context_;
   context.daemon_name = config.daemon.name;
-  context.index_threads = ResolveThreadCount(config.build.threads);
+  context.index_threads = build_threads;
   context.catalog = catalog;
   context.budget = budget;
   context.queue = manager->queue_.get();
+  context.compactor = manager->compactor_.get();
+  context.files = &manager->files_;
+  context.scratch = PrepareScratch(config.data.directory, &manager->files_);
   for (const SourceConfig& source : config.sources) {
     manager->followers_.push_back(std::make_unique<SourceFollower>(source, &context));
     VFDW_RETURN_IF_ERROR(manager->followers_.back()->Start());
@@ -47,6 +67,7 @@ Result<std::unique_ptr<SourceManager>> SourceManager::Start(const Config& config
 void SourceManager::Stop() {
   for (const auto& follower : followers_) follower->RequestStop();
   if (queue_ != nullptr) queue_->Stop();
+  if (compactor_ != nullptr) compactor_->Stop();
   for (const auto& follower : followers_) follower->Stop();
 }
 

@@ -1,7 +1,7 @@
 // source_manager.h - everything that fills the catalog of collections from PostgreSQL.
 //
-// Owns a follower for each [[source]] and the queue of builds that they share. No other part of
-// vectord talks to a source database.
+// Owns a follower for each [[source]], and what they share: the queue of builds, the compactor. No
+// other part of vectord talks to a source database.
 //
 // Threads: Stop() by the owner, once or more; AllSynced() by any.
 #ifndef VECTORD_SOURCE_SOURCE_MANAGER_H
@@ -11,9 +11,11 @@
 #include <vector>
 
 #include "daemon/base/config.h"
+#include "daemon/base/file.h"
 #include "daemon/base/memory_budget.h"
 #include "daemon/base/status.h"
 #include "daemon/collection/catalog.h"
+#include "daemon/collection/compactor.h"
 #include "daemon/source/build_queue.h"
 #include "daemon/source/source_follower.h"
 
@@ -36,6 +38,8 @@ class SourceManager {
  private:
   SourceManager() = default;
 
+  PosixFileSystem files_;
+  std::unique_ptr<Compactor> compactor_;
   std::unique_ptr<BuildQueue> queue_;
   FollowerContext context_;
   std::vector<std::unique_ptr<SourceFollower>> followers_;

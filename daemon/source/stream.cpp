@@ -190,7 +190,11 @@ StreamProblem ChangeStream::ProblemOf(const Status& status) const {
 StreamProblem ChangeStream::ReceiveLoop() {
   for (;;) {
     std::string_view frame;
-    const auto received = connection_->Receive(steady_clock::now() + status_interval_, &frame);
+    auto received = connection_->Receive(steady_clock::now(), &frame);
+    if (received.ok() && *received == ReplicationConnection::Received::kNothing) {
+      sink_->BeforeWait();
+      received = connection_->Receive(steady_clock::now() + status_interval_, &frame);
+    }
     if (!received.ok()) {
       // The slot exists, so what is not there is the publication, at the time of the change.
       if (connection_->sqlstate() == kUndefinedObject)
@@ -267,11 +271,15 @@ bool ChangeStream::IsServerStopping(const ReplicationFrame& frame) {
 // ---- what we tell the server ------------------------------------------------------------------
 
 // Called while a transaction is applied, when nothing is received. The sink is busy, perhaps under
-// a lock of its own, so it is not asked for anything: what was durable before still is.
+// a lock of its own, so it is not asked for anything: what was durable before still is. A lost
+// connection does not end the transaction, which is here already, in its midst: it is noticed when
+// the next one is to be received.
 Status ChangeStream::KeepAlive() {
   if (stop_.requested()) return Status(ErrorCode::CANCELED, "the work on the source was stopped");
   if (steady_clock::now() - sent_at_ < status_interval_) return {};
-  return SendStatus(/*asks_for_reply=*/false, sent_.flushed);
+  const Status sent = SendStatus(/*asks_for_reply=*/false, sent_.flushed);
+  if (!sent.ok()) sent_at_ = steady_clock::now();
+  return sent.code() == ErrorCode::CANCELED ? sent : Status();
 }
 
 Status ChangeStream::SendStatus(bool asks_for_reply) {

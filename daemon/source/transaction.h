@@ -33,6 +33,7 @@ struct Change {
   const Tuple* new_tuple = nullptr;  // of kInsert, kUpdate
   std::string_view prefix, content;  // of kMessage
   bool cascade = false;              // of kTruncate; the other tables come on their own
+  std::string_view message;          // as it was received; empty for kTruncate
 };
 
 // The value that a column has after the change: that of the new tuple or, where this is kUnchanged,

@@ -90,6 +90,7 @@ class TxnBuffer::Visit {
       return visitor_(change);
     }
     VFDW_RETURN_IF_ERROR(ParsePgOutput(bytes, &message_));
+    change.message = bytes;
     change.kind = KindOf(message_.kind);
     if (change.kind == ChangeKind::kMessage) {
       change.prefix = message_.message.prefix;

@@ -181,7 +181,7 @@ class WriterModel {
     auto set = writer_.MakeSet(1);
     ASSERT_TRUE(set.ok());
     MergePlan plan;
-    if (auto planned = writer_.PlanMerge()) plan = *planned;
+    if (auto planned = writer_.PlanMerge(1000000)) plan = *planned;
     if (plan.views.empty()) return;
     auto copied = CopyLiveRows(plan.views, kDimensions, budget_.get(), nullptr);
     ASSERT_TRUE(copied.ok());

@@ -84,7 +84,7 @@ TEST(SegmentAssembler, KeysStayBesideTheirVectorsWhateverTheIndexReorders) {
 
     BuildControl control;
     control.threads = 2;
-    const auto set = (*assembler)->Assemble(control);
+    const auto set = (*assembler)->Assemble(definition->index.kind, control);
 
     ASSERT_TRUE(set.ok()) << set.status().ToString();
     ASSERT_EQ((*set)->segments.size(), 1u);
@@ -104,7 +104,7 @@ TEST(SegmentAssembler, RowsWithoutAVectorComeLastWithTheNextVersions) {
   batch.first_rejection = "row with key (5): element 1 is NaN";
 
   ASSERT_TRUE((*assembler)->Add(batch).ok());
-  const auto set = (*assembler)->Assemble(BuildControl());
+  const auto set = (*assembler)->Assemble(IndexKind::kHnsw, BuildControl());
 
   ASSERT_TRUE(set.ok()) << set.status().ToString();
   ASSERT_EQ((*set)->segments.size(), 2u);
@@ -114,15 +114,14 @@ TEST(SegmentAssembler, RowsWithoutAVectorComeLastWithTheNextVersions) {
   EXPECT_EQ((*set)->rows, 5u);
   EXPECT_EQ((*set)->vector_rows, 3u);
   EXPECT_EQ((*set)->rejected_rows, 1u);
-  EXPECT_EQ((*assembler)->RejectionText(),
-            "1 row was rejected: row with key (5): element 1 is NaN");
+  EXPECT_EQ((*assembler)->first_rejection(), "row with key (5): element 1 is NaN");
 }
 
 TEST(SegmentAssembler, AnEmptyTableGivesASetWithoutSegments) {
   auto assembler =
       SegmentAssembler::Create(Budget(), MakeDefinition(IndexKind::kHnsw), CopyTotals(), 1);
   ASSERT_TRUE(assembler.ok());
-  const auto set = (*assembler)->Assemble(BuildControl());
+  const auto set = (*assembler)->Assemble(IndexKind::kHnsw, BuildControl());
   ASSERT_TRUE(set.ok());
   EXPECT_TRUE((*set)->segments.empty());
   EXPECT_EQ((*set)->dimensions, 0u);
@@ -132,8 +131,8 @@ TEST(SegmentAssembler, GenerationsDiffer) {
   const auto definition = MakeDefinition(IndexKind::kFlat);
   auto one = SegmentAssembler::Create(Budget(), definition, CopyTotals(), 1);
   auto two = SegmentAssembler::Create(Budget(), definition, CopyTotals(), 1);
-  EXPECT_NE((*(*one)->Assemble(BuildControl()))->generation,
-            (*(*two)->Assemble(BuildControl()))->generation);
+  EXPECT_NE((*(*one)->Assemble(IndexKind::kHnsw, BuildControl()))->generation,
+            (*(*two)->Assemble(IndexKind::kHnsw, BuildControl()))->generation);
 }
 
 TEST(SegmentAssembler, MoreOrFewerRowsThanCountedAreAnErrorThatPasses) {
@@ -141,7 +140,8 @@ TEST(SegmentAssembler, MoreOrFewerRowsThanCountedAreAnErrorThatPasses) {
   auto assembler = SegmentAssembler::Create(Budget(), definition, Totals(10, 10), 1);
   ASSERT_TRUE(assembler.ok());
   ASSERT_TRUE((*assembler)->Add(MakeBatch(*definition, 0, 8)).ok());
-  EXPECT_EQ((*assembler)->Assemble(BuildControl()).status().code(), ErrorCode::SOURCE_FAILED);
+  EXPECT_EQ((*assembler)->Assemble(IndexKind::kHnsw, BuildControl()).status().code(),
+            ErrorCode::SOURCE_FAILED);
   const Status status = (*assembler)->Add(MakeBatch(*definition, 8, 3));
   EXPECT_EQ(status.code(), ErrorCode::SOURCE_FAILED);
   EXPECT_TRUE(vfdw::ErrorMayRetry(status.code()));
@@ -164,7 +164,7 @@ TEST(SegmentAssembler, WhatStaysReservedIsWhatTheSetOccupies) {
   for (int64_t i = 900; i < 1000; i++) AppendKey(i, &batch.without_vector);
   ASSERT_TRUE((*assembler)->Add(batch).ok());
 
-  auto set = (*assembler)->Assemble(BuildControl());
+  auto set = (*assembler)->Assemble(IndexKind::kHnsw, BuildControl());
   assembler->reset();
 
   ASSERT_TRUE(set.ok());

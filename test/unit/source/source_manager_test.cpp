@@ -51,6 +51,7 @@ Config ConfigOf(const std::vector<std::string>& dsns) {
   for (const std::string& dsn : dsns) {
     SourceConfig source;
     source.dsn = dsn;
+    source.slot = "vectord";
     config.sources.push_back(source);
   }
   return config;
@@ -114,9 +115,17 @@ TEST(BuildQueue, AFailedBuildIsTriedAgainUntilItIsCancelled) {
   CopySource source;
   source.dsn = "host=/nonexistent";
   source.definition = collection->definition();
+  PosixFileSystem files;
+  ChangeApplier applier([](uint32_t) { return std::vector<uint32_t>(); }, nullptr);
+  ChangeFeed feed({source.dsn, "vectord", "/tmp/unused"}, &applier, &budget, &files);
+  ASSERT_TRUE(feed.Start().ok());
+  SyncContext context;
+  context.feed = &feed;
+  context.applier = &applier;
+  context.files = &files;
   auto queue = BuildQueue::Start();
   ASSERT_TRUE(queue.ok());
-  const auto job = std::make_shared<BuildJob>(collection, source, 1);
+  const auto job = std::make_shared<BuildJob>(collection, source, &context);
 
   (*queue)->Submit(job);
   WaitUntil([&] { return !collection->GetStatus().last_error.empty(); });

@@ -1,0 +1,71 @@
+// incarnation.cpp - see incarnation.h.
+#include "daemon/collection/incarnation.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace vectord {
+
+Incarnation::Incarnation(std::shared_ptr<Collection> collection,
+                         std::shared_ptr<const Definition> definition,
+                         SharedPosition stream_position)
+    : collection_(std::move(collection)),
+      definition_(std::move(definition)),
+      stream_position_(std::move(stream_position)),
+      writer_(std::make_unique<CollectionWriter>(definition_, collection_->budget())) {}
+
+// The stream may have passed transactions that did not touch this table, or not yet have been told
+// that the last one was applied.
+uint64_t Incarnation::AppliedLsn() const {
+  return std::max(applied_lsn_, stream_position_->load(std::memory_order_acquire));
+}
+
+Status Incarnation::Publish() {
+  assert(state_ != State::kRetired);
+  const uint64_t applied_lsn = AppliedLsn();
+  if (!writer_->dirty()) {
+    if (state_ == State::kServing) collection_->NoteApplied(applied_lsn);
+    return {};
+  }
+  const Status status = PublishChanges(applied_lsn);
+  if (!status.ok()) Retire(status);
+  return status;
+}
+
+Status Incarnation::PublishChanges(uint64_t applied_lsn) {
+  VFDW_ASSIGN_OR_RETURN(std::shared_ptr<SegmentSet> set, writer_->MakeSet(applied_lsn));
+  if (state_ != State::kServing) return {};
+  collection_->PublishUpdate(std::move(set));
+  const std::string rejection = RejectionText();
+  if (rejection == shown_rejection_) return {};
+  collection_->ClearLastError(shown_rejection_);
+  if (!rejection.empty()) collection_->SetLastError(rejection);
+  shown_rejection_ = rejection;
+  return {};
+}
+
+Status Incarnation::Serve() {
+  assert(state_ == State::kFollowing);
+  VFDW_ASSIGN_OR_RETURN(std::shared_ptr<SegmentSet> set, writer_->MakeSet(AppliedLsn()));
+  collection_->Publish(std::move(set));
+  state_ = State::kServing;
+  shown_rejection_ = RejectionText();
+  if (!shown_rejection_.empty()) collection_->SetLastError(shown_rejection_);
+  return {};
+}
+
+void Incarnation::Retire(Status failure) {
+  state_ = State::kRetired;
+  failure_ = std::move(failure);
+  writer_.reset();
+}
+
+std::string Incarnation::RejectionText() const {
+  if (writer_ == nullptr || writer_->rejected_rows() == 0) return "";
+  const uint64_t rows = writer_->rejected_rows();
+  if (rows == 1) return "1 row was rejected: " + last_rejection_;
+  return std::to_string(rows) + " rows were rejected, one of them: " + last_rejection_;
+}
+
+}  // namespace vectord

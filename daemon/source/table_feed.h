@@ -1,0 +1,110 @@
+// table_feed.h - the changes of one source table on their way into one incarnation.
+//
+//   Buffering --CatchUp(): what was kept is applied--> Applying
+//       \------------------------ Break() ----------------\--> Broken: it must be copied anew
+//
+// An incarnation whose feed was Applying is retired with it. While the feed is Buffering the thread
+// that copies owns the incarnation's rows, and gives them up (Dispose) when it has noticed.
+//
+// While the table is copied its transactions are kept (table_sync.h), beyond some memory in a file.
+// Which of them count is known when the copy's snapshot is: those that committed at or after it;
+// the copy has the others.
+//
+// Invariant: of every transaction all changes are applied or kept, or the feed is Broken. The
+// incarnation's lock is held from Begin() to End(), so nobody else sees half of a transaction.
+//
+// Threads: Begin() to Publish() by the applier; SetStart(), Seed(), CatchUp() and Dispose() by
+// the thread that copies the table; Break() and failure() by any.
+#ifndef VECTORD_SOURCE_TABLE_FEED_H
+#define VECTORD_SOURCE_TABLE_FEED_H
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/base/file.h"
+#include "daemon/base/status.h"
+#include "daemon/collection/compactor.h"
+#include "daemon/collection/incarnation.h"
+#include "daemon/source/row_reader.h"
+#include "daemon/source/transaction.h"
+#include "daemon/source/txn_buffer.h"
+
+namespace vectord {
+
+// Why a table has to be copied anew, when nothing is wrong with it.
+Status ResyncStatus(const std::string& detail);
+
+class TableFeed {
+ public:
+  // spill_path: of files that nobody else uses; something is appended. files outlives the feed.
+  TableFeed(std::shared_ptr<Incarnation> incarnation, FileSystem* files, std::string spill_path);
+
+  const std::shared_ptr<Incarnation>& incarnation() const { return incarnation_; }
+  uint32_t table_oid() const { return incarnation_->definition()->table_oid; }
+
+  // ---- the applier
+  void Begin(const TransactionInfo& info) NO_THREAD_SAFETY_ANALYSIS;
+  // A change of the table, or of a relation below it.
+  void Take(const Change& change) NO_THREAD_SAFETY_ANALYSIS;
+  // The transaction changed the table in a way that its changes do not tell.
+  void TakeResync() NO_THREAD_SAFETY_ANALYSIS;
+  // With an error: the rest of the transaction did not come.
+  void End(const TransactionInfo& info, const Status& status) NO_THREAD_SAFETY_ANALYSIS;
+  void Publish(Compactor* compactor);
+
+  // ---- the copy
+  // Transactions that committed before it are in the copy.
+  void SetStart(Lsn consistent_point);
+  // The copied rows, and what is wrong with rejected ones. REQUIRES: Buffering. Without the lock,
+  // which would hold up the applier: as long as the feed is Buffering nobody else uses the writer.
+  Status Seed(const SegmentSet& copied, const std::vector<KeyHash>& rejected_keys,
+              const std::string& first_rejection) NO_THREAD_SAFETY_ANALYSIS;
+  // Applies what was kept. Afterwards the feed is Applying.
+  Status CatchUp(const std::function<Status()>& keep_going);
+  // The copy has failed, or is not wanted any more.
+  void Dispose();
+
+  // ---- any
+  void Break(const Status& why);
+  // OK as long as the feed is Buffering or Applying.
+  Status failure() const;
+
+ private:
+  enum class Mode { kBuffering, kApplying, kBroken };
+
+  void BreakLocked(const Status& why) REQUIRES(incarnation_->mu);
+  Status TakeLocked(const Change& change) REQUIRES(incarnation_->mu);
+  Status Keep(const Change& change) REQUIRES(incarnation_->mu);
+  Status ApplyChange(const Change& change) REQUIRES(incarnation_->mu);
+  Status ApplyRow(const Change& change) REQUIRES(incarnation_->mu);
+  std::unique_ptr<TxnBuffer> NewBacklog() REQUIRES(incarnation_->mu);
+  std::unique_ptr<TxnBuffer> TakeBacklog(uint64_t* skipped) REQUIRES(incarnation_->mu);
+
+  const std::shared_ptr<Incarnation> incarnation_;
+  FileSystem* const files_;
+  const std::string spill_path_;
+
+  // All under incarnation_->mu.
+  Mode mode_ = Mode::kBuffering;
+  Status failure_;
+  RowReader reader_;
+  IncomingRow row_;
+  std::vector<std::string_view> old_key_;
+
+  bool is_skipping_ = false;  // the transaction is in the copy
+  Lsn commit_lsn_ = Lsn::kNone;
+  Lsn start_ = Lsn::kNone;  // of what is applied; none: not known yet
+  // Until start_ is known: where each transaction begins in the backlog.
+  std::vector<std::pair<Lsn, uint64_t>> transactions_;
+  Lsn resync_lsn_ = Lsn::kNone;  // of the last transaction with a resync, until start_ is known
+  uint64_t skipped_ = 0;         // changes at the start of the backlog that are in the copy
+  uint64_t backlogs_made_ = 0;
+  std::unique_ptr<TxnBuffer> backlog_;
+};
+
+}  // namespace vectord
+
+#endif

@@ -95,6 +95,50 @@ struct ResumePoint {
                   VFDW_FIELD(4, distance_is_null) VFDW_FIELD(5, row))
 };
 
+// What a node of a filter is. Never renumber. Comparisons follow SQL: with a NULL among the
+// operands the result is unknown, and a row passes only when the whole filter is true.
+enum class FilterKind : uint8_t {
+  kNone = 0,
+  kAnd = 1,  // of the `arity` results before it, as kOr
+  kOr = 2,
+  kNot = 3,     // of the one result before it, as the three below
+  kIsTrue = 4,  // never unknown, as the two below
+  kIsFalse = 5,
+  kIsUnknown = 6,
+  kColumnTrue = 10,  // the boolean column itself
+  kEqual = 11,       // column, one value; as all up to kGreaterEqual
+  kNotEqual = 12,
+  kLess = 13,
+  kLessEqual = 14,
+  kGreater = 15,
+  kGreaterEqual = 16,
+  kIn = 17,  // equal to one of the values; with has_null never false
+  kIsNull = 18,
+  kNotDistinct = 19,      // IS NOT DISTINCT FROM the value, or from NULL without one
+  kPrefix = 20,           // text begins with the value, byte by byte
+  kArrayOverlaps = 30,    // && the values, elements as `element` says
+  kArrayContains = 31,    // @> the values
+  kArrayHasElement = 32,  // value = ANY (column)
+  kJsonContains = 40,     // @> the value, a jsonb in its binary form
+  kJsonHasKey = 41,       // ? the value, a text
+  kJsonTextEqual = 42     // (column ->> first value) = second value
+};
+
+// One step of a filter, which is an expression in postfix order: operands come before what joins
+// them. So nothing is nested, however deep the expression.
+struct FilterNode {
+  uint8_t kind = 0;  // enum FilterKind
+  uint32_t arity = 0;
+  std::string column;               // of the collection
+  std::vector<std::string> values;  // as the column's encoding has them; of arrays, the elements
+  bool has_null = false;            // NULL was among the values
+  uint8_t element = 0;              // enum ValueEncoding of an array's elements
+  VFDW_FIELDS(VFDW_FIELD(1, kind) VFDW_FIELD(2, arity) VFDW_FIELD(3, column) VFDW_FIELD(4, values)
+                  VFDW_FIELD(5, has_null) VFDW_FIELD(6, element))
+};
+
+enum class RangeBound : uint8_t { kNone = 0, kLess = 1, kLessEqual = 2 };
+
 // The raw frame holds the query vector (dimensions x float32); none: all rows in no order.
 struct SearchRequest {
   CollectionRef collection;
@@ -113,12 +157,18 @@ struct SearchRequest {
   uint64_t sample_seed = 0;
   bool hold = false;          // keep a cursor after k rows too: the caller may well want more
   std::string vector_column;  // that the caller takes the distance to be of; the daemon checks it
+  std::vector<FilterNode> filter;  // empty: all rows
+  uint8_t range = 0;               // enum RangeBound, of max_distance
+  double max_distance = 0;
+  bool count_only = false;  // no rows, only SearchReply::matching_rows
   VFDW_FIELDS(VFDW_FIELD(1, collection) VFDW_FIELD(2, metric) VFDW_FIELD(3, k)
                   VFDW_FIELD(4, columns) VFDW_FIELD(5, batch_rows) VFDW_FIELD(6, ef_search)
                       VFDW_FIELD(7, nprobe) VFDW_FIELD(8, target_recall) VFDW_FIELD(9, exact)
                           VFDW_FIELD(10, consistency) VFDW_FIELD(11, min_lsn) VFDW_FIELD(12, resume)
                               VFDW_FIELD(13, sample_rows) VFDW_FIELD(14, sample_seed)
-                                  VFDW_FIELD(15, vector_column) VFDW_FIELD(16, hold))
+                                  VFDW_FIELD(15, vector_column) VFDW_FIELD(16, hold)
+                                      VFDW_FIELD(17, filter) VFDW_FIELD(18, range)
+                                          VFDW_FIELD(19, max_distance) VFDW_FIELD(20, count_only))
 };
 
 struct FetchRequest {
@@ -173,6 +223,7 @@ struct SearchReply {
   uint64_t collection_rows = 0;
   uint8_t metric = 0;  // that the collection's index serves
   std::string index;
+  uint64_t matching_rows = 0;  // rows of the collection that pass filter and range, for count_only
   VFDW_FIELDS(VFDW_FIELD(1, rows) VFDW_FIELD(2, complete) VFDW_FIELD(3, cursor)
                   VFDW_FIELD(4, ordered_rows) VFDW_FIELD(5, distances_offset) VFDW_FIELD(6, columns)
                       VFDW_FIELD(7, last_row) VFDW_FIELD(8, generation) VFDW_FIELD(9, as_of)
@@ -180,7 +231,7 @@ struct SearchReply {
                               VFDW_FIELD(12, waited_us) VFDW_FIELD(13, candidates)
                                   VFDW_FIELD(14, strategy) VFDW_FIELD(15, effort)
                                       VFDW_FIELD(16, collection_rows) VFDW_FIELD(17, metric)
-                                          VFDW_FIELD(18, index))
+                                          VFDW_FIELD(18, index) VFDW_FIELD(19, matching_rows))
 };
 
 struct ColumnInfo {

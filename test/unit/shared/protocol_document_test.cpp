@@ -41,6 +41,7 @@ std::string NameOf();
 VFDW_MESSAGES(VFDW_NAME_)
 VFDW_NAME_(CollectionRef)
 VFDW_NAME_(ResumePoint)
+VFDW_NAME_(FilterNode)
 VFDW_NAME_(ColumnBlock)
 VFDW_NAME_(ColumnInfo)
 VFDW_NAME_(CollectionStatus)
@@ -113,7 +114,7 @@ using WithFields =
     testing::Types<ErrorReply, SearchRequest, FetchRequest, CloseCursorRequest, CancelRequest,
                    SearchReply, DescribeRequest, CollectionInfo, ListRequest, ListReply,
                    StatusRequest, StatusReply, DaemonStatusReply, CollectionRef, ResumePoint,
-                   ColumnBlock, ColumnInfo, CollectionStatus>;
+                   FilterNode, ColumnBlock, ColumnInfo, CollectionStatus>;
 TYPED_TEST_SUITE(ProtocolDocument, WithFields);
 
 TYPED_TEST(ProtocolDocument, HasEachFieldWithItsNumberAndType) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "daemon/base/clock.h"
+#include "daemon/base/file.h"
 #include "daemon/base/log.h"
 #include "daemon/base/memory_budget.h"
 #include "daemon/base/metrics.h"
@@ -12,6 +13,7 @@
 #include "daemon/kernel/cpu.h"
 #include "daemon/service/dispatcher.h"
 #include "daemon/source/source_manager.h"
+#include "daemon/storage/data_dir.h"
 #include "daemon/transport/http_server.h"
 #include "daemon/transport/zmq_server.h"
 
@@ -27,6 +29,8 @@ struct Daemon::Parts {
   SystemClock clock;
   Metrics metrics;
   MemoryBudget budget;
+  PosixFileSystem files;
+  std::unique_ptr<DataDir> data;
   Catalog catalog;
   Dispatcher dispatcher;
   std::unique_ptr<ZmqServer> server;
@@ -44,13 +48,17 @@ Result<std::unique_ptr<Daemon>> Daemon::Start(Config config) {
   std::unique_ptr<Daemon> daemon(new Daemon(std::make_unique<Parts>(std::move(config))));
   Parts& parts = *daemon->parts_;
 
+  // Owned before anything else, so that a second vectord with the same directory disturbs nobody.
+  VFDW_ASSIGN_OR_RETURN(parts.data,
+                        DataDir::Open(parts.config.data.directory, &parts.files, &parts.clock));
   // Clients first: while collections are built they are told so, instead of finding nobody.
   VFDW_ASSIGN_OR_RETURN(parts.server, ZmqServer::Start(parts.config, &parts.dispatcher));
   if (!parts.config.http.address.empty()) {
     VFDW_ASSIGN_OR_RETURN(parts.http, HttpServer::Start(parts.config, &parts.dispatcher));
   }
   VFDW_ASSIGN_OR_RETURN(parts.sources,
-                        SourceManager::Start(parts.config, &parts.catalog, &parts.budget));
+                        SourceManager::Start(parts.config, &parts.catalog, &parts.budget,
+                                             parts.data.get(), &parts.files));
   parts.dispatcher.SetSourcesSynced(
       [sources = parts.sources.get()] { return sources->AllSynced(); });
   LogInfo({}, "vectord \"{}\" is ready: {} sources, memory limit {}, {} kernels",
@@ -68,6 +76,7 @@ Status Daemon::Reload(Config config) {
   parts_->budget.SetLimit(parts_->config.memory.limit_bytes);
   SetLogLevel(*ParseLogLevel(parts_->config.log.level));  // validated with the rest of the file
   parts_->dispatcher.Reconfigure(parts_->config);
+  parts_->sources->Reconfigure(parts_->config);
   for (const std::string& setting : diff.reloadable) LogInfo({}, "{} was reloaded", setting);
   return {};
 }

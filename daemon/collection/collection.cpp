@@ -91,15 +91,33 @@ std::shared_ptr<const SegmentSet> Collection::Replace(std::shared_ptr<const Segm
 void Collection::Publish(std::shared_ptr<SegmentSet> set) {
   std::shared_ptr<const SegmentSet> old;
   MutexLock lock(mu_);
+  BeginServing(std::move(set), &old);
+  builds_++;
+}
+
+void Collection::PublishRestored(std::shared_ptr<SegmentSet> set, uint64_t builds) {
+  std::shared_ptr<const SegmentSet> old;
+  MutexLock lock(mu_);
+  BeginServing(std::move(set), &old);
+  builds_ = builds;
+}
+
+// *old is to be freed without the lock, as that of Replace().
+void Collection::BeginServing(std::shared_ptr<SegmentSet> set,
+                              std::shared_ptr<const SegmentSet>* old) {
   const uint64_t as_of = set->as_of;
-  old = Replace(std::move(set));
+  *old = Replace(std::move(set));
   Advance(as_of);
   state_ = CollectionState::kReady;
   phase_.clear();
   last_error_.clear();
-  builds_++;
   progress_.done = 0;
   progress_.total = 0;
+}
+
+uint64_t Collection::builds() const {
+  MutexLock lock(mu_);
+  return builds_;
 }
 
 void Collection::PublishUpdate(std::shared_ptr<SegmentSet> set) {
@@ -207,6 +225,7 @@ vfdw::CollectionStatus Collection::GetStatus() const {
   status.definition_id = definition_->definition_id;
   status.dimensions = definition_->dimensions;
   status.memory_bytes = budget_->used();
+  status.disk_bytes = disk_bytes_;
   status.phase_done = progress_.done;
   status.phase_total = progress_.total;
   status.builds = builds_;

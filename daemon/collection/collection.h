@@ -7,7 +7,8 @@
 //   ready   -> unloaded                              the user, by the catalog's "loaded"
 //   ready   -> copying                               a new definition: the old set goes on serving
 //
-// Nothing here survives a crash yet: after a restart every collection begins at copying.
+// After a restart a collection of which the files are sound begins at ready (PublishRestored), any
+// other at copying.
 //
 // How fresh it is: applied_lsn() says up to where all commits of the source are in current(). It
 // moves on with the stream, also when other tables are written to and the set stays as it is. Who
@@ -60,6 +61,8 @@ class Collection {
 
   // Makes set the one that new searches use, and the state ready; counts a build.
   void Publish(std::shared_ptr<SegmentSet> set);
+  // The same for a set that was built before the last start; builds: as many as there were by then.
+  void PublishRestored(std::shared_ptr<SegmentSet> set, uint64_t builds);
   // Makes set the one that new searches use: the same rows with changes applied, or merged.
   // REQUIRES: Publish() came before, by the same definition.
   void PublishUpdate(std::shared_ptr<SegmentSet> set);
@@ -88,6 +91,9 @@ class Collection {
   void ClearLastError(const std::string& text);
   CollectionState state() const;
   Progress& progress() { return progress_; }
+  // How often its rows were copied and indexed.
+  uint64_t builds() const;
+  void NoteDiskBytes(uint64_t bytes) { disk_bytes_ = bytes; }
   // What the collection's memory is reserved from. Each SegmentSet must hold it
   // (SegmentSet::budget), since a search may keep a set for longer than the collection lives.
   const std::shared_ptr<MemoryBudget>& budget() const { return budget_; }
@@ -100,6 +106,8 @@ class Collection {
 
  private:
   Status FailedToBuild(const std::string& what) const REQUIRES(mu_);
+  void BeginServing(std::shared_ptr<SegmentSet> set, std::shared_ptr<const SegmentSet>* old)
+      REQUIRES(mu_);
   std::shared_ptr<const SegmentSet> Replace(std::shared_ptr<const SegmentSet> set) REQUIRES(mu_);
   void Advance(uint64_t lsn) REQUIRES(mu_);
   void ReportLag(vfdw::CollectionStatus* status) const REQUIRES(mu_);
@@ -107,6 +115,7 @@ class Collection {
   const std::string database_, name_;
   const std::shared_ptr<MemoryBudget> budget_;
   Progress progress_;
+  std::atomic<uint64_t> disk_bytes_{0};
 
   mutable Mutex mu_;
   std::shared_ptr<const Definition> definition_ GUARDED_BY(mu_);

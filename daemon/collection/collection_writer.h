@@ -105,6 +105,7 @@ class CollectionWriter {
   uint32_t dimensions() const { return dimensions_; }
   const std::string& last_reject_reason() const { return last_reject_reason_; }
   uint64_t rejected_rows() const { return rejected_.size(); }
+  std::vector<KeyHash> rejected_keys() const { return {rejected_.begin(), rejected_.end()}; }
   const Definition& definition() const { return *definition_; }
 
  private:

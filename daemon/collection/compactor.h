@@ -33,6 +33,7 @@ class Compactor {
 
   // Looks at the incarnation soon. Cheap when that was asked for already.
   void Notify(const std::shared_ptr<Incarnation>& incarnation);
+  void SetBuildThreads(int build_threads) { build_threads_ = build_threads; }
   // Cancels what is under way and ends the threads.
   void Stop();
 
@@ -60,7 +61,7 @@ class Compactor {
   bool RunTask(const Lane& lane, Task* task);
   void Report(const Status& status, Incarnation* incarnation, Task* task);
 
-  const int build_threads_;
+  std::atomic<int> build_threads_;
   std::atomic<bool> stopping_{false};
   Mutex mu_;
   CondVar changed_;

@@ -89,8 +89,14 @@ Status ReadOversample(const std::string& name, const Json& value, Definition*) {
   return ReadNumber(name, value, 1, 1000, &ignored);
 }
 
-Status ReadStorage(const std::string& name, const Json& value, Definition*) {
-  return ReadWord(name, value, "ram");
+Status ReadStorage(const std::string& name, const Json& value, Definition* definition) {
+  if (value == "ram")
+    definition->storage = VectorPlacement::kMemory;
+  else if (value == "disk")
+    definition->storage = VectorPlacement::kDisk;
+  else
+    return Refuse(name, "\"ram\" or \"disk\"");
+  return {};
 }
 
 struct Option {

@@ -32,6 +32,9 @@ struct ColumnDefinition {
 // How the elements of the source's vector column arrive.
 enum class VectorSource { kReal, kDouble, kPgvector, kPgvectorHalf };
 
+// Where raw vectors are when they have been written to a file.
+enum class VectorPlacement { kMemory, kDisk };
+
 struct Definition {
   std::string database;  // of the source
   std::string schema;    // of the source table, and of the collection
@@ -50,7 +53,8 @@ struct Definition {
   uint32_t dimensions = 0;  // as declared by option or type; 0: those of the first row
   uint32_t ef_search = 0, nprobe = 0;
   double target_recall = 0;
-  uint64_t memory_limit = 0;  // 0: only the daemon's
+  uint64_t memory_limit = 0;                           // 0: only the daemon's
+  VectorPlacement storage = VectorPlacement::kMemory;  // "ram" or "disk"
 
   std::string QualifiedTable() const { return schema + "." + table; }
 };

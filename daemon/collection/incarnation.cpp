@@ -49,10 +49,33 @@ Status Incarnation::Serve() {
   assert(state_ == State::kFollowing);
   VFDW_ASSIGN_OR_RETURN(std::shared_ptr<SegmentSet> set, writer_->MakeSet(AppliedLsn()));
   collection_->Publish(std::move(set));
+  BeginServing();
+  return {};
+}
+
+Status Incarnation::ServeRestored(uint64_t builds) {
+  assert(state_ == State::kFollowing);
+  VFDW_ASSIGN_OR_RETURN(std::shared_ptr<SegmentSet> set, writer_->MakeSet(AppliedLsn()));
+  collection_->PublishRestored(std::move(set), builds);
+  BeginServing();
+  return {};
+}
+
+Result<std::shared_ptr<const SegmentSet>> Incarnation::Freeze() {
+  assert(state_ == State::kServing);
+  VFDW_RETURN_IF_ERROR(Publish());
+  const std::shared_ptr<const SegmentSet> current = collection_->current();
+  if (current == nullptr) return std::shared_ptr<const SegmentSet>();  // unloaded
+  // Its segments, which are shared, without changes up to here.
+  auto frozen = std::make_shared<SegmentSet>(*current);
+  frozen->as_of = AppliedLsn();
+  return std::shared_ptr<const SegmentSet>(std::move(frozen));
+}
+
+void Incarnation::BeginServing() {
   state_ = State::kServing;
   shown_rejection_ = RejectionText();
   if (!shown_rejection_.empty()) collection_->SetLastError(shown_rejection_);
-  return {};
 }
 
 void Incarnation::Retire(Status failure) {
@@ -64,8 +87,10 @@ void Incarnation::Retire(Status failure) {
 std::string Incarnation::RejectionText() const {
   if (writer_ == nullptr || writer_->rejected_rows() == 0) return "";
   const uint64_t rows = writer_->rejected_rows();
-  if (rows == 1) return "1 row was rejected: " + last_rejection_;
-  return std::to_string(rows) + " rows were rejected, one of them: " + last_rejection_;
+  const std::string count = rows == 1 ? "1 row was" : std::to_string(rows) + " rows were";
+  // Reasons are not kept over a restart.
+  if (last_rejection_.empty()) return count + " rejected";
+  return count + (rows == 1 ? " rejected: " : " rejected, one of them: ") + last_rejection_;
 }
 
 }  // namespace vectord

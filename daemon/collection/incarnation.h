@@ -51,6 +51,11 @@ class Incarnation {
   Status Publish() REQUIRES(mu);
   // Publishes the first set. REQUIRES: Following.
   Status Serve() REQUIRES(mu);
+  // The same for rows that came from the disk.
+  Status ServeRestored(uint64_t builds) REQUIRES(mu);
+  // All that was applied, as it may be written to disk: true as of its as_of, whatever is applied
+  // meanwhile. Null when there is nothing to write. REQUIRES: Serving.
+  Result<std::shared_ptr<const SegmentSet>> Freeze() REQUIRES(mu);
   void Retire(Status failure = Status()) REQUIRES(mu);
   const Status& failure() const REQUIRES(mu) { return failure_; }
 
@@ -62,6 +67,7 @@ class Incarnation {
 
  private:
   Status PublishChanges(uint64_t applied_lsn) REQUIRES(mu);
+  void BeginServing() REQUIRES(mu);
   // All commits before it have been applied.
   uint64_t AppliedLsn() const REQUIRES(mu);
 

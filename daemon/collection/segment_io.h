@@ -24,8 +24,7 @@
 
 namespace vectord {
 
-// Option "storage": ram or disk. On disk, vectors are page cache and reserve nothing.
-enum class VectorPlacement { kMemory, kDisk };
+// Of placement kDisk vectors are page cache and reserve nothing.
 
 // Vectors that were mapped and not checked yet. Holds the file open, not the mapping.
 class UnsettledVectors {

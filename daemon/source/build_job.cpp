@@ -105,6 +105,11 @@ Status BuildJob::RunOnce(const std::function<bool()>& may_be_large, Outcome* out
   return {};
 }
 
+void BuildJob::Adopt(std::shared_ptr<TableFeed> feed) {
+  MutexLock lock(mu_);
+  serving_ = std::move(feed);
+}
+
 bool BuildJob::TakeFailure() {
   std::shared_ptr<TableFeed> feed;
   {
@@ -119,8 +124,10 @@ bool BuildJob::TakeFailure() {
     serving_.reset();
   }
   Touch(nullptr, [&](Collection& it) {
-    // The rows stay true to where they were, but there may be no room for them and a new copy.
-    if (failure.code() == ErrorCode::OUT_OF_MEMORY) it.DropSet();
+    // The rows stay true to where they were, but there may be no room for them and a new copy; or
+    // their files are damaged.
+    if (failure.code() == ErrorCode::OUT_OF_MEMORY || failure.code() == ErrorCode::CORRUPT)
+      it.DropSet();
     it.SetState(CollectionState::kCopying, "waiting to be copied", 0);
   });
   Settle(failure);

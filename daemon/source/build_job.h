@@ -12,7 +12,7 @@
 // After Cancel() has returned the job does not touch its collection any more, so whoever cancels
 // may unload it, or let another job build it.
 //
-// Nothing of a job survives a crash: after a restart the follower makes a new one.
+// After a restart the follower makes a new job, which may begin as finished (Adopt).
 //
 // Threads: Run() by one at a time; the others by any.
 #ifndef VECTORD_SOURCE_BUILD_JOB_H
@@ -45,6 +45,10 @@ class BuildJob {
   };
   // may_be_large is asked once, when is_large() has become true.
   Outcome Run(const std::function<bool()>& may_be_large);
+
+  // What a run would have led to is there already, restored from files. REQUIRES: not submitted
+  // yet.
+  void Adopt(std::shared_ptr<TableFeed> feed);
 
   // The rows that a finished job serves go on following their table.
   void Cancel();

@@ -102,6 +102,19 @@ Status ChangeApplier::Serve(const std::shared_ptr<TableFeed>& feed) {
   return incarnation.Serve();
 }
 
+Status ChangeApplier::ServeRestored(const std::shared_ptr<TableFeed>& feed, uint64_t builds) {
+  Incarnation& incarnation = *feed->incarnation();
+  bool wants_merge = false;
+  {
+    MutexLock lock(incarnation.mu);
+    VFDW_RETURN_IF_ERROR(incarnation.ServeRestored(builds));
+    wants_merge = incarnation.writer().WantsMerge();
+  }
+  Add(feed);
+  if (wants_merge && compactor_ != nullptr) compactor_->Notify(feed->incarnation());
+  return {};
+}
+
 void ChangeApplier::RemoveCollection(const Collection& collection) {
   const Status closed(ErrorCode::CANCELED, "the collection does not follow its table any more");
   for (const auto& feed : AllFeeds()) {
@@ -111,12 +124,58 @@ void ChangeApplier::RemoveCollection(const Collection& collection) {
   }
 }
 
+// A checkpoint that is under way must not count as one of the next era, nor find feeds of this one.
 void ChangeApplier::BreakAll(const Status& why) {
-  for (const auto& feed : AllFeeds()) {
-    feed->Break(why);
-    Remove(feed);
+  Feeds feeds;
+  {
+    MutexLock lock(mu_);
+    era_++;
+    source_ = {};
+    durable_lsn_ = Lsn::kNone;
+    position_->store(0, std::memory_order_release);
+    feeds.swap(feeds_);
   }
-  position_->store(0, std::memory_order_release);
+  for (const auto& feed : feeds) feed->Break(why);
+}
+
+void ChangeApplier::BreakAndEmptyAll(const Status& why) {
+  const Feeds feeds = AllFeeds();
+  BreakAll(why);
+  for (const auto& feed : feeds) feed->incarnation()->collection()->DropSet();
+}
+
+void ChangeApplier::SetSource(const SystemIdentity& source) {
+  MutexLock lock(mu_);
+  source_ = source;
+}
+
+ExpectedSource ChangeApplier::source() const {
+  MutexLock lock(mu_);
+  return {source_.system_identifier, source_.timeline};
+}
+
+// ---- the disk ---------------------------------------------------------------------------------
+
+// The position before the feeds: each of them has applied at least as much when it is frozen.
+ChangeApplier::CheckpointRound ChangeApplier::BeginCheckpoint() const {
+  CheckpointRound round;
+  MutexLock lock(mu_);
+  round.era = era_;
+  round.source = source_;
+  round.position = static_cast<Lsn>(position_->load(std::memory_order_acquire));
+  round.feeds = feeds_;
+  return round;
+}
+
+void ChangeApplier::FinishCheckpoint(const CheckpointRound& round) {
+  MutexLock lock(mu_);
+  if (round.era == era_) durable_lsn_ = std::max(durable_lsn_, round.position);
+}
+
+void ChangeApplier::StartAt(Lsn durable_lsn) {
+  MutexLock lock(mu_);
+  durable_lsn_ = durable_lsn;
+  position_->store(static_cast<uint64_t>(durable_lsn), std::memory_order_release);
 }
 
 ChangeApplier::Feeds ChangeApplier::AllFeeds() const {
@@ -184,10 +243,9 @@ void ChangeApplier::PublishAll() {
   published_at_ = steady_clock::now();
 }
 
-// Nothing survives a restart yet: collections are copied anew then, so the server may forget what
-// has been applied.
 Lsn ChangeApplier::DurableLsn() {
-  return static_cast<Lsn>(position_->load(std::memory_order_acquire));
+  MutexLock lock(mu_);
+  return durable_lsn_;
 }
 
 }  // namespace vectord

@@ -25,6 +25,8 @@
 #include "daemon/base/status.h"
 #include "daemon/collection/compactor.h"
 #include "daemon/source/change_sink.h"
+#include "daemon/source/slot.h"
+#include "daemon/source/stream_fault.h"
 #include "daemon/source/table_feed.h"
 
 namespace vectord {
@@ -42,10 +44,35 @@ class ChangeApplier final : public ChangeSink {
   // The incarnation of the feed takes the place of all others of its collection, which follow no
   // more. REQUIRES: the feed is Applying.
   Status Serve(const std::shared_ptr<TableFeed>& feed);
+  // The first incarnation of a collection after a start. REQUIRES: no stream runs yet.
+  Status ServeRestored(const std::shared_ptr<TableFeed>& feed, uint64_t builds);
   // Ends all feeds of the collection.
   void RemoveCollection(const Collection& collection);
   // Ends all feeds; the next stream may start anywhere.
   void BreakAll(const Status& why);
+  // For a server that does not know the transactions that were applied here: no collection may go
+  // on answering by them.
+  void BreakAndEmptyAll(const Status& why);
+
+  // The server that the changes come from; BreakAll() forgets it.
+  void SetSource(const SystemIdentity& source);
+  // Zeroes: not known.
+  ExpectedSource source() const;
+
+  // ---- what is on disk. A checkpoint covers all that was served when it began; what begins to be
+  // served later is not waited for, because it would be copied anew after a crash.
+  struct CheckpointRound {
+    uint64_t era = 0;  // all rows of an era come from one slot
+    SystemIdentity source;
+    Lsn position = Lsn::kNone;
+    std::vector<std::shared_ptr<TableFeed>> feeds;
+  };
+  CheckpointRound BeginCheckpoint() const;
+  // All feeds of the round are on disk as of its position or later.
+  void FinishCheckpoint(const CheckpointRound& round);
+  // Where the stream is to begin after a start: all that was restored is on disk up to there.
+  // REQUIRES: no stream runs yet.
+  void StartAt(Lsn durable_lsn);
 
   const SharedPosition& position() const { return position_; }
 
@@ -77,6 +104,9 @@ class ChangeApplier final : public ChangeSink {
 
   mutable Mutex mu_;  // nothing else is locked under it
   Feeds feeds_ GUARDED_BY(mu_);
+  uint64_t era_ GUARDED_BY(mu_) = 0;
+  SystemIdentity source_ GUARDED_BY(mu_);
+  Lsn durable_lsn_ GUARDED_BY(mu_) = Lsn::kNone;
 };
 
 }  // namespace vectord

@@ -96,6 +96,10 @@ Status ChangeFeed::Open(SystemIdentity* identity) {
   VFDW_ASSIGN_OR_RETURN(const auto connection, ReplicationConnection::Connect(options_.dsn, stop_));
   const SqlRunner run = [&](const std::string& sql) { return connection->Exec(sql); };
   VFDW_ASSIGN_OR_RETURN(*identity, IdentifySystem(connection.get()));
+  // The rows may have been read from files, or before the server was exchanged.
+  const StreamProblem other = CheckSource(applier_->source(), *identity, applier_->DurableLsn());
+  if (other.fault != StreamFault::kNone) GiveUpRows(other);
+  applier_->SetSource(*identity);
   // A slot that is older than the publication cannot see it.
   VFDW_ASSIGN_OR_RETURN(const std::string missing, FindMissingPublication(run, {VFDW_PUBLICATION}));
   if (!missing.empty()) return NoPublication();
@@ -105,16 +109,22 @@ Status ChangeFeed::Open(SystemIdentity* identity) {
 Status ChangeFeed::EnsureSlot(ReplicationConnection* connection, const std::string& database) {
   const SqlRunner run = [&](const std::string& sql) { return connection->Exec(sql); };
   VFDW_ASSIGN_OR_RETURN(const std::optional<SlotStatus> slot, ReadSlotStatus(run, options_.slot));
-  if (!slot) return CreatePermanentSlot(connection);
   const StreamProblem problem = CheckSlot(options_.slot, slot, database, applier_->DurableLsn());
   switch (problem.fault) {
     case StreamFault::kNone:
     case StreamFault::kSlotBusy:  // the stream waits for it
       return {};
+    case StreamFault::kSlotMissing:
+      if (applier_->DurableLsn() != Lsn::kNone) GiveUpRows(problem);
+      return CreatePermanentSlot(connection);
     case StreamFault::kSlotLost:
       LogWarning({}, "{}; it is replaced by a new one.", problem.status.ToString());
+      GiveUpRows(problem);
       VFDW_RETURN_IF_ERROR(DropSlot(connection, options_.slot));
       return CreatePermanentSlot(connection);
+    case StreamFault::kSlotAhead:
+      GiveUpRows(problem);
+      return {};
     default:
       return problem.status;
   }
@@ -158,17 +168,27 @@ StreamProblem ChangeFeed::Follow(const SystemIdentity& identity) {
   return {};
 }
 
-// What was built from this slot may lack changes, or have some that were undone.
+// What was built from this slot may lack changes; with another history it has some that never were.
+void ChangeFeed::GiveUpRows(const StreamProblem& problem) {
+  const Status why(ErrorCode::SOURCE_FAILED, "all collections of the database are copied anew",
+                   "Their changes cannot be followed any more: " + problem.status.ToString());
+  LogWarning({}, "{}", why.ToString());
+  const bool are_true = problem.fault != StreamFault::kOtherSystem &&
+                        problem.fault != StreamFault::kOtherTimeline &&
+                        problem.fault != StreamFault::kServerBehind;
+  if (are_true)
+    applier_->BreakAll(why);
+  else
+    applier_->BreakAndEmptyAll(why);
+}
+
 void ChangeFeed::GiveUp(const StreamProblem& problem) {
   {
     MutexLock lock(mu_);
     is_open_ = false;
     status_ = problem.status;
   }
-  const Status why(ErrorCode::SOURCE_FAILED, "all collections of the database are copied anew",
-                   "Their changes cannot be followed any more: " + problem.status.ToString());
-  LogWarning({}, "{}", why.ToString());
-  applier_->BreakAll(why);
+  GiveUpRows(problem);
   const bool is_ours = problem.fault != StreamFault::kOtherDatabase &&
                        problem.fault != StreamFault::kUnsupportedServer;
   const Status dropped = is_ours ? DropOwnSlot() : Status();

@@ -7,8 +7,9 @@
 //                       --
 //
 // One permanent slot, of the configured name; it is created when it is missing, and replaced when
-// it is of no more use (lost, of another system, overtaken). Then what was built from it is not
-// known to be true any more: every collection of the source is copied anew.
+// it is of no more use (lost, of another system, overtaken). Then what was built from it cannot be
+// followed any more: every collection of the source is copied anew. Until that is done the old rows
+// are still true as of some time, and served; but not those of another history than the server's.
 //
 // A slot of that name that is not ours (other plugin, other database) is never touched.
 //
@@ -62,6 +63,7 @@ class ChangeFeed {
   Status CreatePermanentSlot(ReplicationConnection* connection);
   StreamProblem Follow(const SystemIdentity& identity);
   void GiveUp(const StreamProblem& problem);
+  void GiveUpRows(const StreamProblem& problem);
   Status DropOwnSlot();
   void NoteStatus(const Status& status);
 

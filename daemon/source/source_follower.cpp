@@ -35,13 +35,15 @@ SourceFollower::SourceFollower(SourceConfig config, FollowerContext* context)
       backoff_(kFirstRetry, kLongestRetry),
       applier_([this](uint32_t relation) { return LookUpAncestors(relation); }, context->compactor),
       feed_({config_.dsn, config_.slot, context->scratch + "/stream-" + config_.slot}, &applier_,
-            context->budget, context->files) {
+            context->budget, context->files),
+      checkpointer_(context->data, config_.slot, &context->checkpoint_interval, &applier_) {
   sync_context_.feed = &feed_;
   sync_context_.applier = &applier_;
+  sync_context_.checkpointer = &checkpointer_;
   sync_context_.files = context->files;
   sync_context_.scratch = context->scratch;
   sync_context_.slot_name = config_.slot;
-  sync_context_.index_threads = context->index_threads;
+  sync_context_.index_threads = &context->index_threads;
 }
 
 Status SourceFollower::Start() {
@@ -61,6 +63,7 @@ void SourceFollower::Stop() {
   RequestStop();
   if (thread_.joinable()) thread_.join();
   feed_.Stop();
+  checkpointer_.Stop();
 }
 
 bool SourceFollower::synced() const {
@@ -126,13 +129,30 @@ Status SourceFollower::TakeDatabase(const std::string& database) {
 Status SourceFollower::Poll(PgConnection* connection, DefinitionReader* reader) {
   VFDW_ASSIGN_OR_RETURN(const bool changed, reader->MayHaveChanged(connection));
   if (changed) {
+    if (!has_recovered_ && !recovery_) VFDW_RETURN_IF_ERROR(Recover());
     VFDW_ASSIGN_OR_RETURN(std::vector<ReadDefinition> definitions, reader->Read(connection));
     Reconcile(std::move(definitions));
+    if (!has_recovered_) {
+      recovery_->Finish();
+      recovery_.reset();
+      has_recovered_ = true;
+      VFDW_RETURN_IF_ERROR(checkpointer_.Start());
+    }
+    for (const auto& [name, held] : held_)
+      if (held.loaded) feed_.Need();
     has_read_.store(true, std::memory_order_release);
   }
   NoteReachable();
   LookAfterRows(reader->source_position());
   NoteStream();
+  return {};
+}
+
+Status SourceFollower::Recover() {
+  Recovery recovery(FollowedDatabase(), config_.slot, context_.manifests, context_.data, &applier_,
+                    &checkpointer_);
+  VFDW_RETURN_IF_ERROR(recovery.Prepare(config_.dsn, stop_));
+  recovery_.emplace(std::move(recovery));
   return {};
 }
 
@@ -257,7 +277,9 @@ void SourceFollower::Change(ReadDefinition read, Held* held) {
   if (!read.definition.loaded) {
     context_.queue->Cancel(held->job);
     applier_.RemoveCollection(*held->collection);
+    checkpointer_.Forget(*held->collection);
     held->collection->Unload();
+    held->collection->NoteDiskBytes(0);
     held->collection->SetLastError("");
   } else if (!read.problem.ok()) {
     context_.queue->Cancel(held->job);
@@ -281,12 +303,19 @@ void SourceFollower::Rebuild(const ReadDefinition& read, Held* held) {
   source.definition = std::make_shared<const Definition>(read.definition);
   source.structure = read.structure;
   held->job = std::make_shared<BuildJob>(held->collection, std::move(source), &sync_context_);
+  if (recovery_) {
+    if (auto restored = recovery_->Restore(held->collection)) {
+      held->job->Adopt(std::move(restored));
+      return;
+    }
+  }
   context_.queue->Submit(held->job);
 }
 
 void SourceFollower::Drop(const Held& held) {
   context_.queue->Cancel(held.job);
   applier_.RemoveCollection(*held.collection);
+  checkpointer_.Forget(*held.collection);
   context_.catalog->Remove(held.collection->database(), held.collection->name());
 }
 

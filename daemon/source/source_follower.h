@@ -6,7 +6,8 @@
 //
 //   connecting --connected, database claimed--> following --error--> connecting (after a while)
 //
-// Beside it runs the feed of changes (change_feed.h), which starts with the first collection. A
+// With the first definitions come the rows that files hold of them (recovery.h). Beside it run the
+// feed of changes (change_feed.h), which starts with the first collection, and checkpoints. A
 // collection whose rows follow their table no more (a column changed its type, its memory is used
 // up) is noticed at the next poll, and built again.
 //
@@ -15,8 +16,10 @@
 #define VECTORD_SOURCE_SOURCE_FOLLOWER_H
 
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -30,8 +33,10 @@
 #include "daemon/source/backoff.h"
 #include "daemon/source/build_queue.h"
 #include "daemon/source/change_feed.h"
+#include "daemon/source/checkpointer.h"
 #include "daemon/source/database_claims.h"
 #include "daemon/source/definition_reader.h"
+#include "daemon/source/recovery.h"
 #include "daemon/source/stop_signal.h"
 
 namespace vectord {
@@ -39,7 +44,10 @@ namespace vectord {
 // What all followers share. It outlives them.
 struct FollowerContext {
   std::string daemon_name;
-  int index_threads = 1;
+  std::atomic<int> index_threads{1};
+  std::atomic<std::chrono::milliseconds> checkpoint_interval{std::chrono::seconds(60)};
+  DataDir* data = nullptr;
+  std::vector<Manifest> manifests;  // that stood in it at the start
   Catalog* catalog = nullptr;
   MemoryBudget* budget = nullptr;
   BuildQueue* queue = nullptr;
@@ -78,6 +86,7 @@ class SourceFollower {
   Status Follow();
   std::string FollowedDatabase() const;
   Status TakeDatabase(const std::string& database);
+  Status Recover();
   Status Poll(PgConnection* connection, DefinitionReader* reader);
   Result<std::vector<uint32_t>> LookUpAncestors(uint32_t relation);
   void LookAfterRows(Lsn source_position);
@@ -101,6 +110,9 @@ class SourceFollower {
   std::unique_ptr<PgConnection> lookup_;  // of the stream's thread
   ChangeApplier applier_;
   ChangeFeed feed_;
+  Checkpointer checkpointer_;
+  std::optional<Recovery> recovery_;  // until the first definitions have been taken over
+  bool has_recovered_ = false;
   SyncContext sync_context_;
   std::string reported_stream_error_;  // shown by the collections; empty: none
   std::string reported_error_;         // the last one logged; empty: none since it was reachable

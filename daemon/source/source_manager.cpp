@@ -42,7 +42,8 @@ std::string PrepareScratch(const std::string& data_directory, FileSystem* files)
 }  // namespace
 
 Result<std::unique_ptr<SourceManager>> SourceManager::Start(const Config& config, Catalog* catalog,
-                                                            MemoryBudget* budget) {
+                                                            MemoryBudget* budget, DataDir* data,
+                                                            FileSystem* files) {
   VFDW_RETURN_IF_ERROR(CheckDatabases(config));
   std::unique_ptr<SourceManager> manager(new SourceManager());
   const int build_threads = ResolveThreadCount(config.build.threads);
@@ -55,13 +56,23 @@ Result<std::unique_ptr<SourceManager>> SourceManager::Start(const Config& config
   context.budget = budget;
   context.queue = manager->queue_.get();
   context.compactor = manager->compactor_.get();
-  context.files = &manager->files_;
-  context.scratch = PrepareScratch(config.data.directory, &manager->files_);
+  context.files = files;
+  context.scratch = PrepareScratch(config.data.directory, files);
+  context.checkpoint_interval = config.checkpoint.interval;
+  context.data = data;
+  VFDW_ASSIGN_OR_RETURN(context.manifests, data->Recover());
   for (const SourceConfig& source : config.sources) {
     manager->followers_.push_back(std::make_unique<SourceFollower>(source, &context));
     VFDW_RETURN_IF_ERROR(manager->followers_.back()->Start());
   }
   return manager;
+}
+
+void SourceManager::Reconfigure(const Config& config) {
+  const int build_threads = ResolveThreadCount(config.build.threads);
+  context_.index_threads = build_threads;
+  compactor_->SetBuildThreads(build_threads);
+  context_.checkpoint_interval = config.checkpoint.interval;
 }
 
 void SourceManager::Stop() {

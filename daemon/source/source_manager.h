@@ -24,13 +24,17 @@ namespace vectord {
 class SourceManager {
  public:
   // Does not wait for any database. BAD_CONFIG when two connection strings name one database.
-  // catalog and budget must outlive the manager.
+  // catalog, budget, data and files must outlive the manager.
   static Result<std::unique_ptr<SourceManager>> Start(const Config& config, Catalog* catalog,
-                                                      MemoryBudget* budget);
+                                                      MemoryBudget* budget, DataDir* data,
+                                                      FileSystem* files);
   ~SourceManager() { Stop(); }
 
   // Ends all work on the sources, whatever it is waiting for. The collections stay as they are.
   void Stop();
+
+  // Takes over what may change while running.
+  void Reconfigure(const Config& config);
 
   // True when each source has been read and has nothing left to build first: for /readyz.
   bool AllSynced() const;
@@ -38,7 +42,6 @@ class SourceManager {
  private:
   SourceManager() = default;
 
-  PosixFileSystem files_;
   std::unique_ptr<Compactor> compactor_;
   std::unique_ptr<BuildQueue> queue_;
   FollowerContext context_;

@@ -22,6 +22,10 @@ Status ResyncStatus(const std::string& detail) {
                 detail + " The stream of changes does not say which rows that has changed.");
 }
 
+// Without a backlog.
+TableFeed::TableFeed(std::shared_ptr<Incarnation> incarnation)
+    : incarnation_(std::move(incarnation)), files_(nullptr), reader_{incarnation_->definition()} {}
+
 TableFeed::TableFeed(std::shared_ptr<Incarnation> incarnation, FileSystem* files,
                      std::string spill_path)
     : incarnation_(std::move(incarnation)),
@@ -135,6 +139,7 @@ Status TableFeed::ApplyRow(const Change& change) {
 void TableFeed::SetStart(Lsn consistent_point) {
   MutexLock lock(incarnation_->mu);
   start_ = consistent_point;
+  incarnation_->NoteApplied(static_cast<uint64_t>(consistent_point));
   if (mode_ != Mode::kBuffering) return;
   skipped_ = backlog_->info().changes;
   for (const auto& [commit_lsn, first_change] : transactions_) {
@@ -163,7 +168,8 @@ Status TableFeed::CatchUp(const std::function<Status()>& keep_going) {
     std::unique_ptr<TxnBuffer> backlog;
     uint64_t skipped = 0, seen = 0;
     Status status;
-    const auto apply = [&](const Change& change) -> Status {
+    // Called with the lock held.
+    const auto apply = [&](const Change& change) NO_THREAD_SAFETY_ANALYSIS -> Status {
       return seen++ < skipped ? Status() : ApplyChange(change);
     };
     const auto apply_alone = [&](const Change& change) -> Status {
@@ -199,6 +205,36 @@ Status TableFeed::CatchUp(const std::function<Status()>& keep_going) {
       return status;
     }
   }
+}
+
+// ---- the disk ---------------------------------------------------------------------------------
+
+Result<std::shared_ptr<TableFeed>> TableFeed::Resume(std::shared_ptr<Incarnation> incarnation,
+                                                     const SegmentSet& rows,
+                                                     const std::vector<KeyHash>& rejected_keys,
+                                                     Lsn durable_lsn) {
+  std::shared_ptr<TableFeed> feed(new TableFeed(std::move(incarnation)));
+  MutexLock lock(feed->incarnation_->mu);
+  VFDW_RETURN_IF_ERROR(feed->incarnation_->writer().Seed(rows, rejected_keys));
+  feed->incarnation_->NoteApplied(static_cast<uint64_t>(durable_lsn));
+  feed->start_ = durable_lsn;
+  feed->mode_ = Mode::kApplying;
+  return feed;
+}
+
+Result<TableFeed::Frozen> TableFeed::Freeze() {
+  MutexLock lock(incarnation_->mu);
+  Frozen frozen;
+  if (mode_ != Mode::kApplying || incarnation_->state() != Incarnation::State::kServing)
+    return frozen;
+  auto rows = incarnation_->Freeze();
+  if (!rows.ok()) {
+    BreakLocked(rows.status());
+    return rows.status();
+  }
+  frozen.rows = std::move(*rows);
+  frozen.rejected_keys = incarnation_->writer().rejected_keys();
+  return frozen;
 }
 
 // ---- the end ----------------------------------------------------------------------------------

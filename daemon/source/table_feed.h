@@ -42,6 +42,13 @@ class TableFeed {
   // spill_path: of files that nobody else uses; something is appended. files outlives the feed.
   TableFeed(std::shared_ptr<Incarnation> incarnation, FileSystem* files, std::string spill_path);
 
+  // Of rows that were read from the disk, where all commits before durable_lsn are: Applying from
+  // there on. Not serving yet.
+  static Result<std::shared_ptr<TableFeed>> Resume(std::shared_ptr<Incarnation> incarnation,
+                                                   const SegmentSet& rows,
+                                                   const std::vector<KeyHash>& rejected_keys,
+                                                   Lsn durable_lsn);
+
   const std::shared_ptr<Incarnation>& incarnation() const { return incarnation_; }
   uint32_t table_oid() const { return incarnation_->definition()->table_oid; }
 
@@ -67,6 +74,14 @@ class TableFeed {
   // The copy has failed, or is not wanted any more.
   void Dispose();
 
+  // ---- the checkpoint
+  struct Frozen {
+    std::shared_ptr<const SegmentSet> rows;  // null: there is nothing to write
+    std::vector<KeyHash> rejected_keys;
+  };
+  // What has been applied, when it is being served.
+  Result<Frozen> Freeze();
+
   // ---- any
   void Break(const Status& why);
   // OK as long as the feed is Buffering or Applying.
@@ -75,6 +90,7 @@ class TableFeed {
  private:
   enum class Mode { kBuffering, kApplying, kBroken };
 
+  explicit TableFeed(std::shared_ptr<Incarnation> incarnation);
   void BreakLocked(const Status& why) REQUIRES(incarnation_->mu);
   Status TakeLocked(const Change& change) REQUIRES(incarnation_->mu);
   Status Keep(const Change& change) REQUIRES(incarnation_->mu);

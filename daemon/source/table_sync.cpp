@@ -86,7 +86,6 @@ TableSync::~TableSync() {
 
 bool TableSync::Begin() {
   static std::atomic<uint64_t> count{0};
-  context_.feed->Need();
   auto incarnation =
       std::make_shared<Incarnation>(collection_, source_.definition, context_.applier->position());
   auto feed = std::make_shared<TableFeed>(std::move(incarnation), context_.files,
@@ -148,7 +147,7 @@ Status TableSync::KeepGoing() const {
 Status TableSync::Run() {
   VFDW_ASSIGN_OR_RETURN(auto assembler,
                         SegmentAssembler::Create(collection_->budget(), source_.definition,
-                                                 copy_.totals(), context_.index_threads));
+                                                 copy_.totals(), *context_.index_threads));
   VFDW_RETURN_IF_ERROR(Copy(assembler.get()));
   VFDW_RETURN_IF_ERROR(CatchUp(assembler.get()));
   assembler.reset();
@@ -202,7 +201,7 @@ Status TableSync::BuildIndex() {
     });
     const int64_t start_ns = SteadyNowNs();
     BuildControl control;
-    control.threads = context_.index_threads;
+    control.threads = *context_.index_threads;
     control.cancelled = stop_.flag();
     control.rows_done = &collection_->progress().done;
     VFDW_RETURN_IF_ERROR(RunMerge(&incarnation, *plan, control));
@@ -217,6 +216,7 @@ Status TableSync::Serve() {
   if (!touched) return Status(ErrorCode::CANCELED, "the work on the source was stopped");
   VFDW_RETURN_IF_ERROR(status);
   is_serving_ = true;
+  if (context_.checkpointer != nullptr) context_.checkpointer->Soon();
   const std::string rejections = [&] {
     MutexLock lock(feed_->incarnation()->mu);
     return feed_->incarnation()->RejectionText();

@@ -9,7 +9,7 @@
 // The thread of Run() moves it on, and the collection's state with it (copying, catching_up,
 // building, ready). Whatever fails, here or in the stream (the feed is broken), ends the try; the
 // rows are given up, and the next try begins at the start. After serving, only the feed lives on.
-// Nothing of a try survives a crash.
+// Nothing of a try survives a crash; what is served is saved (checkpointer.h).
 //
 // Why no row is lost or doubled: the slot of the copy becomes consistent at C, and its snapshot
 // sees exactly the transactions whose commit record starts before C. It is created when the feed is
@@ -18,6 +18,7 @@
 #ifndef VECTORD_SOURCE_TABLE_SYNC_H
 #define VECTORD_SOURCE_TABLE_SYNC_H
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -25,6 +26,7 @@
 #include "daemon/base/status.h"
 #include "daemon/collection/compactor.h"
 #include "daemon/source/change_feed.h"
+#include "daemon/source/checkpointer.h"
 #include "daemon/source/initial_copy.h"
 #include "daemon/source/segment_assembler.h"
 #include "daemon/source/stop_signal.h"
@@ -36,10 +38,11 @@ namespace vectord {
 struct SyncContext {
   ChangeFeed* feed = nullptr;
   ChangeApplier* applier = nullptr;
+  Checkpointer* checkpointer = nullptr;  // may be null, for tests
   FileSystem* files = nullptr;
   std::string scratch;    // directory of files that mean nothing after a crash
   std::string slot_name;  // of the permanent slot; those of copies are called after it
-  int index_threads = 1;
+  const std::atomic<int>* index_threads = nullptr;
 };
 
 class TableSync {

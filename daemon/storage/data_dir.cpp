@@ -41,6 +41,12 @@ Result<std::vector<Manifest>> DataDir::Recover() {
 
 Result<std::unique_ptr<CollectionDir>> DataDir::OpenCollection(const CollectionKey& key) {
   MutexLock lock(mu_);
+  if (!files_->List(path_).ok()) {
+    // Somebody has removed the directory, and with it the file that says that it is ours.
+    VFDW_RETURN_IF_ERROR(files_->CreateDirectory(path_));
+    lock_.Release();
+    VFDW_ASSIGN_OR_RETURN(lock_, files_->Lock(PathOf(kLockName)));
+  }
   VFDW_ASSIGN_OR_RETURN(std::unique_ptr<CollectionDir> dir,
                         CollectionDir::Open(PathOf(DirectoryName(key)), files_, clock_));
   // The directory may be new, and a manifest in it is worth nothing without its name here.

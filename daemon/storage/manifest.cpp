@@ -117,7 +117,6 @@ void VisitFields(ManifestOrConst& m, Fields* fields) {
   fields->Number(stamps.system_identifier);
   fields->Number(stamps.timeline);
   fields->Text(stamps.slot_name);
-  fields->Number(stamps.slot_identity);
   fields->Text(stamps.key.database);
   fields->Text(stamps.key.name);
   fields->Text(stamps.key.definition_id);
@@ -183,9 +182,6 @@ std::string DescribeDifference(const SourceStamps& stored, const SourceStamps& e
                    InHex(expected.definition_hash));
   if (stored.slot_name != expected.slot_name)
     return Differs("slot", stored.slot_name, expected.slot_name);
-  if (stored.slot_identity != expected.slot_identity)
-    return Differs("an earlier slot of that name, identity", InHex(stored.slot_identity),
-                   InHex(expected.slot_identity));
   return {};
 }
 

@@ -23,7 +23,6 @@ struct SourceStamps {
   uint64_t system_identifier = 0;
   uint32_t timeline = 0;
   std::string slot_name;
-  uint64_t slot_identity = 0;  // tells a slot from an earlier one of that name
   CollectionKey key;
   uint32_t table_oid = 0;
   uint64_t definition_hash = 0;

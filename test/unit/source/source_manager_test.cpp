@@ -14,6 +14,8 @@
 #include <string>
 #include <thread>
 
+#include "test/unit/collection/stored_collection.h"
+
 namespace vectord {
 namespace {
 
@@ -46,6 +48,14 @@ class SilentServer {
   int socket_;
 };
 
+// A data directory that goes with the test.
+struct TestData {
+  TemporaryDirectory directory;
+  PosixFileSystem files;
+  SystemClock clock;
+  std::unique_ptr<DataDir> dir = *DataDir::Open(directory.path() + "/data", &files, &clock);
+};
+
 Config ConfigOf(const std::vector<std::string>& dsns) {
   Config config;
   for (const std::string& dsn : dsns) {
@@ -69,7 +79,9 @@ TEST(SourceManager, StopsWhileAServerIsSilent) {
   SilentServer server;
   MemoryBudget budget(1 << 30, "vectord");
   Catalog catalog;
-  auto manager = SourceManager::Start(ConfigOf({server.dsn()}), &catalog, &budget);
+  TestData data;
+  auto manager = SourceManager::Start(ConfigOf({server.dsn()}), &catalog, &budget, data.dir.get(),
+                                      &data.files);
   ASSERT_TRUE(manager.ok());
   EXPECT_FALSE((*manager)->AllSynced());
   const auto start = steady_clock::now();
@@ -80,8 +92,9 @@ TEST(SourceManager, StopsWhileAServerIsSilent) {
 TEST(SourceManager, SaysWhyADatabaseCannotBeFollowed) {
   MemoryBudget budget(1 << 30, "vectord");
   Catalog catalog;
+  TestData data;
   auto manager = SourceManager::Start(ConfigOf({"host=/nonexistent dbname=app password=sesame"}),
-                                      &catalog, &budget);
+                                      &catalog, &budget, data.dir.get(), &data.files);
   ASSERT_TRUE(manager.ok());
   std::string detail;
   WaitUntil([&] {
@@ -94,15 +107,19 @@ TEST(SourceManager, SaysWhyADatabaseCannotBeFollowed) {
 TEST(SourceManager, TwoSourcesOfOneDatabaseAreRefused) {
   MemoryBudget budget(1 << 30, "vectord");
   Catalog catalog;
-  const auto manager = SourceManager::Start(
-      ConfigOf({"host=/a dbname=app", "postgresql://someone@localhost/app"}), &catalog, &budget);
+  TestData data;
+  const auto manager =
+      SourceManager::Start(ConfigOf({"host=/a dbname=app", "postgresql://someone@localhost/app"}),
+                           &catalog, &budget, data.dir.get(), &data.files);
   EXPECT_EQ(manager.status().code(), ErrorCode::BAD_CONFIG);
 }
 
 TEST(SourceManager, WithoutSourcesAllIsSynced) {
   MemoryBudget budget(1 << 30, "vectord");
   Catalog catalog;
-  const auto manager = SourceManager::Start(Config(), &catalog, &budget);
+  TestData data;
+  const auto manager =
+      SourceManager::Start(Config(), &catalog, &budget, data.dir.get(), &data.files);
   ASSERT_TRUE(manager.ok());
   EXPECT_TRUE((*manager)->AllSynced());
 }
@@ -119,6 +136,7 @@ TEST(BuildQueue, AFailedBuildIsTriedAgainUntilItIsCancelled) {
   ChangeApplier applier([](uint32_t) { return std::vector<uint32_t>(); }, nullptr);
   ChangeFeed feed({source.dsn, "vectord", "/tmp/unused"}, &applier, &budget, &files);
   ASSERT_TRUE(feed.Start().ok());
+  feed.Need();
   SyncContext context;
   context.feed = &feed;
   context.applier = &applier;

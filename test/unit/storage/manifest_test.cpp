@@ -14,7 +14,6 @@ Manifest SomeManifest() {
   manifest.stamps.system_identifier = 7300000000000000001;
   manifest.stamps.timeline = 3;
   manifest.stamps.slot_name = "vectord";
-  manifest.stamps.slot_identity = 0x15A2B3C8;
   manifest.stamps.key = {"app", "docs_vec", "d-1"};
   manifest.stamps.table_oid = 16400;
   manifest.stamps.definition_hash = 0x123456789abcdef0;
@@ -96,7 +95,6 @@ TEST(ManifestStamps, EveryDifferenceHasItsSentence) {
   EXPECT_EQ(differs_by([](SourceStamps* s) { s->timeline = 4; }),
             "They were made from timeline 3, the source now has 4.");
   EXPECT_THAT(differs_by([](SourceStamps* s) { s->slot_name += "2"; }), HasSubstr("slot"));
-  EXPECT_THAT(differs_by([](SourceStamps* s) { s->slot_identity++; }), HasSubstr("earlier slot"));
   EXPECT_THAT(differs_by([](SourceStamps* s) { s->key.database = "b"; }), HasSubstr("database"));
   EXPECT_THAT(differs_by([](SourceStamps* s) { s->key.name = "b"; }), HasSubstr("collection"));
   EXPECT_THAT(differs_by([](SourceStamps* s) { s->key.definition_id = "b"; }),

@@ -1,0 +1,71 @@
+#!/bin/bash
+# disk_full.sh - the disk of vectord's data is full for a while, and then is not: nothing is lost, nobody has to do anything.
+#
+# The data directory is a small tmpfs. It is filled up; writers go on, with a transaction that does not fit
+# in memory among them; searches go on, with the newest rows; last_error says what is wrong. vectord is
+# even killed and started while it is full. When there is room again, checkpoints go on by themselves, and
+# all collections equal their tables, also after a kill, without having been built again.
+#
+# DISK_FULL_TRANSACTIONS (300) while it is full and DISK_FULL_MB (96) of the file system set the size.
+# Mounting one takes root.
+set -euo pipefail
+
+transactions=${DISK_FULL_TRANSACTIONS:-300} megabytes=${DISK_FULL_MB:-96}
+. "$(dirname "$0")/following.bash"
+
+stop_daemon
+if ! mount -t tmpfs -o "size=${megabytes}m,mode=0700,uid=$(stat -c %u "$data"),gid=$(stat -c %g "$data")" tmpfs "$data" 2>/dev/null; then
+	say "SKIPPED: this user may not mount a small file system to fill up"
+	exit 0
+fi
+trap 'umount -l "$data"' EXIT
+printf '\n[checkpoint]\ninterval = "1s"\n' >>"$VECTORD_CONFIG"
+start_daemon
+
+fill() { dd if=/dev/zero of="$data/filler" bs=4k 2>/dev/null || true; }
+room() { df --output=avail -k "$data" | tail -1; }
+last_errors() { sql -c "SELECT DISTINCT last_error FROM vector_fdw.stat_collections WHERE last_error <> ''"; }
+
+make_tables
+wait_ready
+wait_saved
+before=$(builds)
+started_with=$(daemon_pid)
+
+fill
+say "$(room) kB are left"
+write_some 20
+must_become 30 "SELECT bool_or(last_error ~* 'no space|disk.*full') FROM vector_fdw.stat_collections"
+say "last_error: $(last_errors | head -1)"
+
+# Writers, and what they read: all of it fresh. The long transaction has some 40 MB.
+pgbench -n -c 3 -t "$((transactions / 3))" -f "$run/write.sql" >"$run/write.log" 2>&1 ||
+	fail "$(grep -hE 'ERROR|error' "$run/write.log" | head -5)"
+sql -c "BEGIN" -c "INSERT INTO common SELECT 'long ' || i, i, 'note', vec(16) FROM generate_series(1, 100000) i" \
+	-c "DELETE FROM common WHERE a LIKE 'long %' AND b % 100 > 0" -c "COMMIT"
+fill
+compare_writers "writing to a full disk"
+[ "$(daemon_pid)" = "$started_with" ] || fail "vectord was restarted"
+[ "$(builds)" = "$before" ] || fail "builds: $before, then $(builds)"
+must_become 30 "SELECT bool_or(last_error ~* 'no space|disk.*full') FROM vector_fdw.stat_collections"
+
+# A start from what was saved before it was full; the slot has the rest.
+kill_daemon
+fill
+start_daemon
+wait_ready
+write_some 20
+compare_writers "a kill with a full disk"
+[ "$(builds)" = "$before" ] || fail "builds: $before, then $(builds)"
+
+rm "$data/filler"
+wait_saved 30
+must_become 10 "SELECT bool_and(coalesce(last_error, '') = '') FROM vector_fdw.stat_collections"
+compare_writers "there is room again"
+kill_daemon
+start_daemon
+wait_ready
+compare_writers "a kill when there was room again"
+[ "$(builds)" = "$before" ] || fail "builds: $before, then $(builds)"
+[ -z "$(find "$data" -name '*.corrupt-*')" ] || fail "set aside: $(find "$data" -name '*.corrupt-*')"
+show_collections

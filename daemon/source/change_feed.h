@@ -18,6 +18,7 @@
 #define VECTORD_SOURCE_CHANGE_FEED_H
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
@@ -35,6 +36,8 @@ namespace vectord {
 struct ChangeFeedOptions {
   std::string dsn, slot;
   std::string spill_path;  // of the stream's file; nobody else uses it
+  // May change. The server is told at least as often what it may forget.
+  const std::atomic<std::chrono::milliseconds>* checkpoint_interval = nullptr;
 };
 
 class ChangeFeed {

@@ -29,9 +29,15 @@ Status Recovery::Prepare(const std::string& dsn, const StopSignal& stop) {
   if (found_.empty()) return {};
   VFDW_ASSIGN_OR_RETURN(const auto connection, ReplicationConnection::Connect(dsn, stop));
   const SqlRunner run = [&](const std::string& sql) { return connection->Exec(sql); };
-  VFDW_ASSIGN_OR_RETURN(source_, IdentifySystem(connection.get()));
-  VFDW_ASSIGN_OR_RETURN(slot_, ReadSlotStatus(run, slot_name_));
+  VFDW_ASSIGN_OR_RETURN(const SystemIdentity source, IdentifySystem(connection.get()));
+  VFDW_ASSIGN_OR_RETURN(const std::optional<SlotStatus> slot, ReadSlotStatus(run, slot_name_));
+  UseServer(source, slot);
   return {};
+}
+
+void Recovery::UseServer(const SystemIdentity& source, const std::optional<SlotStatus>& slot) {
+  source_ = source;
+  slot_ = slot;
 }
 
 std::shared_ptr<TableFeed> Recovery::Restore(const std::shared_ptr<Collection>& collection) {

@@ -34,6 +34,8 @@ class Recovery {
 
   // Asks the server for what decides whether files are still true.
   Status Prepare(const std::string& dsn, const StopSignal& stop);
+  // What Prepare() finds out. slot: none when there is none of our name.
+  void UseServer(const SystemIdentity& source, const std::optional<SlotStatus>& slot);
 
   // Serves the collection by its current definition from its files, and has it follow. Null when
   // there are none that are of use: it is to be copied.

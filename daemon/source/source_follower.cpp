@@ -34,8 +34,9 @@ SourceFollower::SourceFollower(SourceConfig config, FollowerContext* context)
       context_(*context),
       backoff_(kFirstRetry, kLongestRetry),
       applier_([this](uint32_t relation) { return LookUpAncestors(relation); }, context->compactor),
-      feed_({config_.dsn, config_.slot, context->scratch + "/stream-" + config_.slot}, &applier_,
-            context->budget, context->files),
+      feed_({config_.dsn, config_.slot, context->scratch + "/stream-" + config_.slot,
+             &context->checkpoint_interval},
+            &applier_, context->budget, context->files),
       checkpointer_(context->data, config_.slot, &context->checkpoint_interval, &applier_) {
   sync_context_.feed = &feed_;
   sync_context_.applier = &applier_;

@@ -134,7 +134,7 @@ TEST(BuildQueue, AFailedBuildIsTriedAgainUntilItIsCancelled) {
   source.definition = collection->definition();
   PosixFileSystem files;
   ChangeApplier applier([](uint32_t) { return std::vector<uint32_t>(); }, nullptr);
-  ChangeFeed feed({source.dsn, "vectord", "/tmp/unused"}, &applier, &budget, &files);
+  ChangeFeed feed({source.dsn, "vectord", "/tmp/unused", nullptr}, &applier, &budget, &files);
   ASSERT_TRUE(feed.Start().ok());
   feed.Need();
   SyncContext context;

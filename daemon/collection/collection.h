@@ -129,8 +129,9 @@ class Collection {
   std::atomic<uint64_t> applied_lsn_{0};  // stored under mu_
   mutable CondVar applied_changed_;       // with mu_
   uint64_t source_lsn_ GUARDED_BY(mu_) = 0;
-  std::chrono::steady_clock::time_point caught_up_at_
-      GUARDED_BY(mu_);  // applied all of source_lsn_
+  // When all of source_lsn_ had been applied.
+  std::chrono::steady_clock::time_point caught_up_at_ GUARDED_BY(mu_) =
+      std::chrono::steady_clock::now();
 };
 
 }  // namespace vectord

@@ -214,7 +214,7 @@ Status CollectionWriter::Append(const KeyHash& key, const IncomingRow& row,
   PendingRows* pending = vectorless ? pending_vectorless_.get() : pending_vectors_.get();
   AppendValues(row, old, &pending->columns());
   const uint32_t number = vectorless ? pending_vectorless_number_ : pending_vectors_number_;
-  const uint32_t added = pending->FinishRow(vector);
+  const uint32_t added = pending->FinishRow(vector, row.tag);
   if (old) Kill(*old);
   keys_.Set(key, {number, added});
   rejected_.erase(key);
@@ -227,7 +227,7 @@ Status CollectionWriter::ReservePending(size_t columns_bytes) {
   constexpr size_t kStep = 1 << 20;
   constexpr size_t kGrowth = 3;
   const size_t held = pending_vectors_->memory_bytes() + pending_vectorless_->memory_bytes();
-  const size_t needed = held + columns_bytes + dimensions_ * sizeof(float);
+  const size_t needed = held + columns_bytes + dimensions_ * sizeof(float) + sizeof(RowTag);
   if (needed <= pending_memory_.bytes()) return {};
   const size_t wanted = needed < kStep ? kStep : needed * kGrowth;
   if (pending_memory_.bytes() > 0) return pending_memory_.Resize(wanted);
@@ -294,8 +294,11 @@ Status CollectionWriter::FlushPending(PendingRows* pending, uint32_t number) {
     std::vector<uint32_t> permutation;
     VFDW_ASSIGN_OR_RETURN(index, BuildIndex(flat, vectors, BuildControl(), &permutation));
   }
-  VFDW_ASSIGN_OR_RETURN(MemoryReservation columns_memory,
-                        budget_->Reserve(pending->columns().memory_bytes(), "new rows"));
+  VFDW_ASSIGN_OR_RETURN(
+      MemoryReservation columns_memory,
+      budget_->Reserve(pending->columns().memory_bytes() + pending->rows() * sizeof(RowTag),
+                       "new rows"));
+  pending->tags().shrink_to_fit();
   std::shared_ptr<RowBitmap> live;
   if (pending->live_count() < pending->rows()) {
     live = std::make_shared<RowBitmap>(pending->rows(), /*all=*/true);
@@ -303,9 +306,9 @@ Status CollectionWriter::FlushPending(PendingRows* pending, uint32_t number) {
       if (!pending->IsLive(row)) live->Remove(row);
   }
   const size_t rows = pending->rows();
-  auto segment =
-      std::make_shared<Segment>(std::move(pending->columns()), std::move(vectors), std::move(index),
-                                TakeVersions(rows), std::move(columns_memory));
+  auto segment = std::make_shared<Segment>(std::move(pending->columns()), std::move(vectors),
+                                           std::move(index), TakeVersions(rows),
+                                           std::move(columns_memory), std::move(pending->tags()));
   segments_.push_back({number, SegmentView(segment, live), nullptr, false});
   return {};
 }
@@ -319,9 +322,9 @@ Result<std::shared_ptr<const Segment>> CollectionWriter::FlatSegment(CopiedRows 
     VFDW_ASSIGN_OR_RETURN(index, BuildIndex(flat, rows.vectors, BuildControl(), &permutation));
   }
   const size_t count = rows.origins.size();
-  return std::shared_ptr<const Segment>(
-      std::make_shared<Segment>(std::move(rows.columns), std::move(rows.vectors), std::move(index),
-                                TakeVersions(count), std::move(rows.column_memory)));
+  return std::shared_ptr<const Segment>(std::make_shared<Segment>(
+      std::move(rows.columns), std::move(rows.vectors), std::move(index), TakeVersions(count),
+      std::move(rows.column_memory), std::move(rows.tags)));
 }
 
 // As a binary counter adds: the newest segment is merged into the one before it while that is not
@@ -458,10 +461,13 @@ std::optional<MergePlan> CollectionWriter::PlanMerge(size_t most_rows) {
 }
 
 std::optional<MergePlan> CollectionWriter::PlanFirstIndex() {
+  const LiveSegment* largest = nullptr;
   for (const LiveSegment& segment : segments_)
-    if (LacksIndex(segment) && !segment.is_merging && segment.view.live_rows > 0)
-      return PlanOf({&segment}, /*first_index=*/true);
-  return std::nullopt;
+    if (LacksIndex(segment) && !segment.is_merging &&
+        segment.view.live_rows > (largest != nullptr ? largest->view.live_rows : 0))
+      largest = &segment;
+  if (largest == nullptr) return std::nullopt;
+  return PlanOf({largest}, /*first_index=*/true);
 }
 
 void CollectionWriter::AbandonMerge(const MergePlan& plan) {

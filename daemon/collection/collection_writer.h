@@ -51,6 +51,7 @@ struct IncomingRow {
   const float* vector = nullptr;
   uint32_t dimensions = 0;
   std::string_view reject_reason;
+  RowTag tag;
 };
 
 // Segments to be merged into one; made and finished under the caller's mutex. Until then they take
@@ -89,7 +90,8 @@ class CollectionWriter {
   std::optional<MergePlan> PlanMerge(size_t most_rows);
   // Whether PlanMerge() would return something, without the bound.
   bool WantsMerge() const;
-  // The copied rows that still lack the collection's index, however few they are.
+  // The largest segment that still lacks the collection's index, however few rows it has: right
+  // after a copy, the copied rows.
   std::optional<MergePlan> PlanFirstIndex();
   // Puts the merged segment, with row i from rows[i] of the plan's views, in their place; null when
   // no row was alive. Rows that died meanwhile are dead in it too.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "daemon/attribute/column.h"
+#include "daemon/collection/row_tag.h"
 
 namespace vectord {
 
@@ -19,7 +20,8 @@ class PendingRows {
       : columns_(std::move(template_columns)), dimensions_(dimensions) {}
 
   // The caller appends the row's values to columns() first. vector: dimensions values.
-  uint32_t FinishRow(const float* vector) {
+  uint32_t FinishRow(const float* vector, const RowTag& tag) {
+    tags_.push_back(tag);
     vectors_.insert(vectors_.end(), vector, vector + dimensions_);
     live_.push_back(true);
     live_count_++;
@@ -30,6 +32,7 @@ class PendingRows {
     live_[row] = false;
   }
 
+  RowTags& tags() { return tags_; }
   ColumnSet& columns() { return columns_; }
   const ColumnSet& columns() const { return columns_; }
   const float* vector(uint32_t row) const { return vectors_.data() + size_t{row} * dimensions_; }
@@ -38,13 +41,15 @@ class PendingRows {
   bool IsLive(uint32_t row) const { return live_[row]; }
   uint32_t dimensions() const { return dimensions_; }
   size_t memory_bytes() const {
-    return columns_.memory_bytes() + vectors_.capacity() * sizeof(float) + live_.capacity() / 8;
+    return columns_.memory_bytes() + vectors_.capacity() * sizeof(float) +
+           tags_.capacity() * sizeof(RowTag) + live_.capacity() / 8;
   }
 
  private:
   ColumnSet columns_;
   uint32_t dimensions_;
   std::vector<float> vectors_;
+  RowTags tags_;
   std::vector<bool> live_;
   size_t live_count_ = 0;
 };

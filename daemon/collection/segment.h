@@ -10,6 +10,7 @@
 
 #include "daemon/attribute/column.h"
 #include "daemon/base/memory_budget.h"
+#include "daemon/collection/row_tag.h"
 #include "daemon/index/index.h"
 #include "daemon/index/vector_store.h"
 #include "shared/ids.h"
@@ -19,12 +20,13 @@ namespace vectord {
 class Segment {
  public:
   // vectors and index may be null, both or neither. first_version: RowVersionId of row 0; the
-  // others follow it. REQUIRES: columns.rows() == vectors->rows() when there are vectors.
+  // others follow it. tags: none, or one per row. REQUIRES: columns.rows() == vectors->rows() when
+  // there are vectors. column_memory covers the tags too.
   Segment(ColumnSet columns, std::shared_ptr<const VectorStore> vectors,
           std::unique_ptr<const Index> index, vfdw::RowVersionId first_version,
-          MemoryReservation column_memory)
-      : columns_(
-            std::make_shared<const Columns>(Columns{std::move(columns), std::move(column_memory)})),
+          MemoryReservation column_memory, RowTags tags = {})
+      : columns_(std::make_shared<const Columns>(
+            Columns{std::move(columns), std::move(tags), std::move(column_memory)})),
         vectors_(std::move(vectors)),
         index_(std::move(index)),
         first_version_(first_version) {}
@@ -40,19 +42,21 @@ class Segment {
   size_t rows() const { return columns_->values.rows(); }
   bool has_vectors() const { return vectors_ != nullptr; }
   const ColumnSet& columns() const { return columns_->values; }
+  const RowTags& tags() const { return columns_->tags; }
   const VectorStore& vectors() const { return *vectors_; }
   const std::shared_ptr<const VectorStore>& shared_vectors() const { return vectors_; }
   const Index& index() const { return *index_; }
   vfdw::RowVersionId VersionOf(uint32_t row) const { return first_version_ + row; }
   vfdw::RowVersionId first_version() const { return first_version_; }
   size_t memory_bytes() const {
-    return columns_->values.memory_bytes() +
+    return columns_->values.memory_bytes() + columns_->tags.capacity() * sizeof(RowTag) +
            (vectors_ ? vectors_->memory_bytes() + index_->memory_bytes() : 0);
   }
 
  private:
   struct Columns {
     ColumnSet values;
+    RowTags tags;
     MemoryReservation memory;
   };
 

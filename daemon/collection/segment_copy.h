@@ -26,8 +26,9 @@ struct RowOrigin {
 struct CopiedRows {
   ColumnSet columns;
   std::shared_ptr<VectorStore> vectors;  // null when the views have none
+  RowTags tags;                          // one per row, or none
   std::vector<RowOrigin> origins;        // one per row
-  MemoryReservation column_memory;
+  MemoryReservation column_memory;       // of the tags too
 };
 
 // Copies in the order of the views and their rows. Memory is reserved from budget first.

@@ -74,11 +74,12 @@ class SegmentReader {
       VFDW_ASSIGN_OR_RETURN(vectors, ReadVectors(&opened.unsettled));
       VFDW_ASSIGN_OR_RETURN(index, ReadTheIndex(vectors));
     }
-    VFDW_RETURN_IF_ERROR(
-        memory.Resize(columns.memory_bytes() + (index ? index->memory_bytes() : 0)));
+    VFDW_ASSIGN_OR_RETURN(RowTags tags, ReadTags());
+    VFDW_RETURN_IF_ERROR(memory.Resize(columns.memory_bytes() + tags.size() * sizeof(RowTag) +
+                                       (index ? index->memory_bytes() : 0)));
     opened.segment =
         std::make_shared<const Segment>(std::move(columns), std::move(vectors), std::move(index),
-                                        info_.first_version, std::move(memory));
+                                        info_.first_version, std::move(memory), std::move(tags));
     return opened;
   }
 
@@ -101,12 +102,26 @@ class SegmentReader {
     return {};
   }
 
-  // Of columns and index; what they take in memory is about what they take in the file, and a byte
-  // for each row while a graph is searched.
+  Result<RowTags> ReadTags() const {
+    const auto is_tags = [](const SectionEntry& section) {
+      return section.type == static_cast<uint32_t>(SectionType::kRowTags);
+    };
+    const auto& sections = file_->sections();
+    const auto entry = std::find_if(sections.begin(), sections.end(), is_tags);
+    if (entry == sections.end()) return RowTags();
+    if (entry->size != info_.rows * sizeof(RowTag)) return Corrupt("Its tags have a wrong length.");
+    RowTags tags(static_cast<size_t>(info_.rows));
+    VFDW_RETURN_IF_ERROR(file_->ReadTo(*entry, reinterpret_cast<char*>(tags.data())));
+    return tags;
+  }
+
+  // Of columns, tags and index; what they take in memory is about what they take in the file, and a
+  // byte for each row while a graph is searched.
   size_t EstimateBytes() const {
     uint64_t bytes = info_.rows;
     for (const SectionEntry& section : file_->sections())
       if (section.type == static_cast<uint32_t>(SectionType::kColumn) ||
+          section.type == static_cast<uint32_t>(SectionType::kRowTags) ||
           section.type == static_cast<uint32_t>(SectionType::kIndex))
         bytes += section.size;
     return static_cast<size_t>(bytes);
@@ -207,6 +222,11 @@ Status WriteSegment(const Segment& segment, SectionFileWriter* writer) {
   for (uint32_t i = 0; i < info.columns; i++) {
     VFDW_RETURN_IF_ERROR(writer->BeginSection(SectionType::kColumn, i));
     VFDW_RETURN_IF_ERROR(ColumnBytes::Write(segment.columns().at(i), writer));
+  }
+  if (const RowTags& tags = segment.tags(); !tags.empty()) {
+    VFDW_RETURN_IF_ERROR(writer->BeginSection(SectionType::kRowTags, 0));
+    VFDW_RETURN_IF_ERROR(
+        writer->Append({reinterpret_cast<const char*>(tags.data()), tags.size() * sizeof(RowTag)}));
   }
   if (!segment.has_vectors()) return {};
   VFDW_RETURN_IF_ERROR(writer->BeginSection(SectionType::kIndex, 0));

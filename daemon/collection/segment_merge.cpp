@@ -53,6 +53,11 @@ void Reorder(const std::vector<uint32_t>& permutation, CopiedRows* rows) {
   origins.reserve(permutation.size());
   for (const uint32_t old_row : permutation) origins.push_back(rows->origins[old_row]);
   rows->origins = std::move(origins);
+  if (rows->tags.empty()) return;
+  RowTags tags;
+  tags.reserve(permutation.size());
+  for (const uint32_t old_row : permutation) tags.push_back(rows->tags[old_row]);
+  rows->tags = std::move(tags);
 }
 
 Status Merge(Incarnation* incarnation, const MergePlan& plan, const BuildControl& control) {
@@ -77,9 +82,10 @@ Status Merge(Incarnation* incarnation, const MergePlan& plan, const BuildControl
   CollectionWriter& writer = incarnation->writer();
   std::shared_ptr<const Segment> merged;
   if (!rows.origins.empty())
-    merged = std::make_shared<const Segment>(
-        std::move(rows.columns), std::move(rows.vectors), std::move(built.index),
-        writer.TakeVersions(rows.origins.size()), std::move(rows.column_memory));
+    merged = std::make_shared<const Segment>(std::move(rows.columns), std::move(rows.vectors),
+                                             std::move(built.index),
+                                             writer.TakeVersions(rows.origins.size()),
+                                             std::move(rows.column_memory), std::move(rows.tags));
   VFDW_RETURN_IF_ERROR(writer.FinishMerge(plan, std::move(merged), rows.origins));
   return incarnation->Publish();
 }

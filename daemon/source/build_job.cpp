@@ -110,6 +110,10 @@ void BuildJob::Adopt(std::shared_ptr<TableFeed> feed) {
   serving_ = std::move(feed);
 }
 
+void BuildJob::Explain(const std::string& note) {
+  Touch(&note, [&](Collection& it) { it.SetLastError(note); });
+}
+
 bool BuildJob::TakeFailure() {
   std::shared_ptr<TableFeed> feed;
   {

@@ -50,6 +50,9 @@ class BuildJob {
   // yet.
   void Adopt(std::shared_ptr<TableFeed> feed);
 
+  // Shows why there is something to build, until a run has its own to say.
+  void Explain(const std::string& note);
+
   // The rows that a finished job serves go on following their table.
   void Cancel();
   bool cancelled() const { return stop_.requested(); }

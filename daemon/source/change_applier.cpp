@@ -97,21 +97,22 @@ Status ChangeApplier::Serve(const std::shared_ptr<TableFeed>& feed) {
     Remove(other);
   }
   Incarnation& incarnation = *feed->incarnation();
-  MutexLock lock(incarnation.mu);
-  if (incarnation.state() != Incarnation::State::kFollowing) return incarnation.failure();
-  return incarnation.Serve();
+  {
+    MutexLock lock(incarnation.mu);
+    if (incarnation.state() != Incarnation::State::kFollowing) return incarnation.failure();
+    VFDW_RETURN_IF_ERROR(incarnation.Serve());
+  }
+  if (compactor_ != nullptr) compactor_->Notify(feed->incarnation());
+  return {};
 }
 
 Status ChangeApplier::ServeRestored(const std::shared_ptr<TableFeed>& feed, uint64_t builds) {
-  Incarnation& incarnation = *feed->incarnation();
-  bool wants_merge = false;
   {
-    MutexLock lock(incarnation.mu);
-    VFDW_RETURN_IF_ERROR(incarnation.ServeRestored(builds));
-    wants_merge = incarnation.writer().WantsMerge();
+    MutexLock lock(feed->incarnation()->mu);
+    VFDW_RETURN_IF_ERROR(feed->incarnation()->ServeRestored(builds));
   }
   Add(feed);
-  if (wants_merge && compactor_ != nullptr) compactor_->Notify(feed->incarnation());
+  if (compactor_ != nullptr) compactor_->Notify(feed->incarnation());
   return {};
 }
 

@@ -40,24 +40,19 @@ void Recovery::UseServer(const SystemIdentity& source, const std::optional<SlotS
   slot_ = slot;
 }
 
-std::shared_ptr<TableFeed> Recovery::Restore(const std::shared_ptr<Collection>& collection) {
+Result<std::shared_ptr<TableFeed>> Recovery::Restore(
+    const std::shared_ptr<Collection>& collection) {
   const CollectionKey key = StampsOf(*collection->definition()).key;
   const auto found = std::find_if(found_.begin(), found_.end(),
                                   [&](const Found& it) { return it.manifest.stamps.key == key; });
-  if (found == found_.end()) return nullptr;
+  if (found == found_.end()) return std::shared_ptr<TableFeed>();
   found->is_wanted = true;
-  Result<std::shared_ptr<TableFeed>> feed = [&]() -> Result<std::shared_ptr<TableFeed>> {
-    try {
-      return Load(collection, found->manifest);
-    } catch (const std::bad_alloc&) {
-      return Status(ErrorCode::OUT_OF_MEMORY, "not enough memory to read the collection's files",
-                    "The system refused memory.");
-    }
-  }();
-  if (feed.ok()) return std::move(*feed);
-  LogWarning({key.name}, "cannot be taken over from its files, and is copied anew: {}",
-             feed.status().ToString());
-  return nullptr;
+  try {
+    return Load(collection, found->manifest);
+  } catch (const std::bad_alloc&) {
+    return Status(ErrorCode::OUT_OF_MEMORY, "not enough memory to read the collection's files",
+                  "The system refused memory.");
+  }
 }
 
 Result<std::shared_ptr<TableFeed>> Recovery::Load(const std::shared_ptr<Collection>& collection,

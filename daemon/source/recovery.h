@@ -38,8 +38,8 @@ class Recovery {
   void UseServer(const SystemIdentity& source, const std::optional<SlotStatus>& slot);
 
   // Serves the collection by its current definition from its files, and has it follow. Null when
-  // there are none that are of use: it is to be copied.
-  std::shared_ptr<TableFeed> Restore(const std::shared_ptr<Collection>& collection);
+  // there are none. An error: they are of no use, and it is to be copied anew.
+  Result<std::shared_ptr<TableFeed>> Restore(const std::shared_ptr<Collection>& collection);
 
   // Removes the files of collections that are not there any more, tells the applier where the
   // stream begins.

@@ -305,9 +305,16 @@ void SourceFollower::Rebuild(const ReadDefinition& read, Held* held) {
   source.structure = read.structure;
   held->job = std::make_shared<BuildJob>(held->collection, std::move(source), &sync_context_);
   if (recovery_) {
-    if (auto restored = recovery_->Restore(held->collection)) {
-      held->job->Adopt(std::move(restored));
+    auto restored = recovery_->Restore(held->collection);
+    if (restored.ok() && *restored != nullptr) {
+      held->job->Adopt(std::move(*restored));
       return;
+    }
+    if (!restored.ok()) {
+      const std::string text =
+          "its files are not used, and it is copied anew: " + restored.status().ToString();
+      LogWarning({read.definition.name}, "{}", text);
+      held->job->Explain(text);
     }
   }
   context_.queue->Submit(held->job);

@@ -1,6 +1,7 @@
 // table_feed.cpp - see table_feed.h.
 #include "daemon/source/table_feed.h"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -50,10 +51,10 @@ std::unique_ptr<TxnBuffer> TableFeed::NewBacklog() {
 
 void TableFeed::Begin(const TransactionInfo& info) {
   incarnation_->mu.Lock();
-  commit_lsn_ = info.commit_lsn;
-  is_skipping_ = start_ != Lsn::kNone && commit_lsn_ < start_;
-  if (mode_ == Mode::kBuffering && start_ == Lsn::kNone)
-    transactions_.emplace_back(commit_lsn_, backlog_->info().changes);
+  tag_ = {static_cast<uint64_t>(info.xid), static_cast<uint64_t>(info.commit_lsn)};
+  is_skipping_ = start_ != Lsn::kNone && info.commit_lsn < start_;
+  if (mode_ == Mode::kBuffering && !is_skipping_)
+    transactions_.push_back({tag_, backlog_->info().changes});
   // A merge or a failed set may have ended it.
   if (mode_ == Mode::kApplying && incarnation_->state() == Incarnation::State::kRetired)
     BreakLocked(incarnation_->failure());
@@ -72,7 +73,7 @@ Status TableFeed::TakeLocked(const Change& change) {
 void TableFeed::TakeResync() {
   if (mode_ == Mode::kBroken || is_skipping_) return;
   if (start_ == Lsn::kNone)
-    resync_lsn_ = commit_lsn_;
+    resync_lsn_ = static_cast<Lsn>(tag_.commit_lsn);
   else
     BreakLocked(ResyncStatus("It was changed by DDL."));
 }
@@ -129,6 +130,7 @@ Status TableFeed::ApplyRow(const Change& change) {
   VFDW_RETURN_IF_ERROR(reader_.ReadOldKey(change, &old_key_));
   if (change.kind == ChangeKind::kDelete) return writer.Delete(old_key_);
   VFDW_RETURN_IF_ERROR(reader_.ReadRow(change, writer.dimensions(), &row_));
+  row_.tag = tag_;
   if (row_.vector_change == VectorChange::kRejected)
     incarnation_->NoteRejection(std::string(row_.reject_reason));
   return change.kind == ChangeKind::kInsert ? writer.Insert(row_) : writer.Update(old_key_, row_);
@@ -142,12 +144,12 @@ void TableFeed::SetStart(Lsn consistent_point) {
   incarnation_->NoteApplied(static_cast<uint64_t>(consistent_point));
   if (mode_ != Mode::kBuffering) return;
   skipped_ = backlog_->info().changes;
-  for (const auto& [commit_lsn, first_change] : transactions_) {
-    if (commit_lsn < consistent_point) continue;
-    skipped_ = first_change;
-    break;
-  }
-  transactions_ = {};
+  const auto first =
+      std::find_if(transactions_.begin(), transactions_.end(), [&](const KeptTransaction& kept) {
+        return static_cast<Lsn>(kept.tag.commit_lsn) >= consistent_point;
+      });
+  if (first != transactions_.end()) skipped_ = first->first_change;
+  transactions_.erase(transactions_.begin(), first);
   if (resync_lsn_ >= consistent_point) BreakLocked(ResyncStatus("It was changed by DDL."));
 }
 
@@ -158,36 +160,47 @@ Status TableFeed::Seed(const SegmentSet& copied, const std::vector<KeyHash>& rej
   return incarnation_->writer().Seed(copied, rejected_keys);
 }
 
-std::unique_ptr<TxnBuffer> TableFeed::TakeBacklog(uint64_t* skipped) {
-  *skipped = std::exchange(skipped_, 0);
-  return std::exchange(backlog_, NewBacklog());
+struct TableFeed::Backlog {
+  std::unique_ptr<TxnBuffer> changes;
+  std::vector<KeptTransaction> transactions;
+  uint64_t skipped = 0;  // changes at its start that are in the copy
+  uint64_t seen = 0;
+  size_t transaction = 0;  // of the change last seen
+};
+
+TableFeed::Backlog TableFeed::TakeBacklog() {
+  Backlog backlog;
+  backlog.skipped = std::exchange(skipped_, 0);
+  backlog.transactions = std::exchange(transactions_, {});
+  backlog.changes = std::exchange(backlog_, NewBacklog());
+  return backlog;
+}
+
+Status TableFeed::ApplyKept(const Change& change, Backlog* backlog) {
+  const uint64_t position = backlog->seen++;
+  if (position < backlog->skipped) return {};
+  const std::vector<KeptTransaction>& kept = backlog->transactions;
+  while (backlog->transaction + 1 < kept.size() &&
+         kept[backlog->transaction + 1].first_change <= position)
+    backlog->transaction++;
+  tag_ = kept[backlog->transaction].tag;
+  return ApplyChange(change);
 }
 
 Status TableFeed::CatchUp(const std::function<Status()>& keep_going) {
   for (int round = 0;; round++) {
-    std::unique_ptr<TxnBuffer> backlog;
-    uint64_t skipped = 0, seen = 0;
+    Backlog backlog;
     Status status;
-    // Called with the lock held.
-    const auto apply = [&](const Change& change) NO_THREAD_SAFETY_ANALYSIS -> Status {
-      return seen++ < skipped ? Status() : ApplyChange(change);
-    };
-    const auto apply_alone = [&](const Change& change) -> Status {
-      MutexLock lock(incarnation_->mu);
-      if (mode_ == Mode::kBroken) return failure_;
-      VFDW_RETURN_IF_ERROR(apply(change));
-      if (seen % kChangesBetweenSets != 0) return {};
-      VFDW_RETURN_IF_ERROR(keep_going());
-      return incarnation_->Publish();
-    };
     {
       MutexLock lock(incarnation_->mu);
       if (mode_ == Mode::kBroken) return failure_;
       const bool is_last = backlog_->info().changes <= kLastChanges || round == kRounds;
-      backlog = TakeBacklog(&skipped);
-      status = backlog->Commit(Lsn::kNone);
+      backlog = TakeBacklog();
+      status = backlog.changes->Commit(Lsn::kNone);
       if (is_last && status.ok()) {
-        status = backlog->ForEach(apply);
+        status = backlog.changes->ForEach([&](const Change& change) NO_THREAD_SAFETY_ANALYSIS {
+          return ApplyKept(change, &backlog);  // the lock is held
+        });
         if (status.ok()) {
           mode_ = Mode::kApplying;
           backlog_.reset();
@@ -199,7 +212,14 @@ Status TableFeed::CatchUp(const std::function<Status()>& keep_going) {
         return status;
       }
     }
-    status = backlog->ForEach(apply_alone);
+    status = backlog.changes->ForEach([&](const Change& change) -> Status {
+      MutexLock lock(incarnation_->mu);
+      if (mode_ == Mode::kBroken) return failure_;
+      VFDW_RETURN_IF_ERROR(ApplyKept(change, &backlog));
+      if (backlog.seen % kChangesBetweenSets != 0) return {};
+      VFDW_RETURN_IF_ERROR(keep_going());
+      return incarnation_->Publish();
+    });
     if (!status.ok()) {
       Break(status);
       return status;

@@ -96,8 +96,10 @@ class TableFeed {
   Status Keep(const Change& change) REQUIRES(incarnation_->mu);
   Status ApplyChange(const Change& change) REQUIRES(incarnation_->mu);
   Status ApplyRow(const Change& change) REQUIRES(incarnation_->mu);
+  struct Backlog;
   std::unique_ptr<TxnBuffer> NewBacklog() REQUIRES(incarnation_->mu);
-  std::unique_ptr<TxnBuffer> TakeBacklog(uint64_t* skipped) REQUIRES(incarnation_->mu);
+  Backlog TakeBacklog() REQUIRES(incarnation_->mu);
+  Status ApplyKept(const Change& change, Backlog* backlog) REQUIRES(incarnation_->mu);
 
   const std::shared_ptr<Incarnation> incarnation_;
   FileSystem* const files_;
@@ -110,11 +112,15 @@ class TableFeed {
   IncomingRow row_;
   std::vector<std::string_view> old_key_;
 
-  bool is_skipping_ = false;  // the transaction is in the copy
-  Lsn commit_lsn_ = Lsn::kNone;
-  Lsn start_ = Lsn::kNone;  // of what is applied; none: not known yet
-  // Until start_ is known: where each transaction begins in the backlog.
-  std::vector<std::pair<Lsn, uint64_t>> transactions_;
+  struct KeptTransaction {
+    RowTag tag;
+    uint64_t first_change;  // in the backlog
+  };
+
+  bool is_skipping_ = false;                   // the transaction is in the copy
+  RowTag tag_;                                 // of the transaction under way
+  Lsn start_ = Lsn::kNone;                     // of what is applied; none: not known yet
+  std::vector<KeptTransaction> transactions_;  // in the backlog, in order
   Lsn resync_lsn_ = Lsn::kNone;  // of the last transaction with a resync, until start_ is known
   uint64_t skipped_ = 0;         // changes at the start of the backlog that are in the copy
   uint64_t backlogs_made_ = 0;

@@ -20,7 +20,7 @@ enum class SectionType : uint32_t {
   kVectors = 3,
   kSquaredNorms = 4,
   kIndex = 5,
-  kRowTags = 6,  // reserved: the transaction and commit position of each row
+  kRowTags = 6,  // the transaction and commit position of each row
   kWords = 7,    // all of a file of 64-bit words
 };
 

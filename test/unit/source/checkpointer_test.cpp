@@ -81,6 +81,7 @@ class CheckpointerTest : public TableStreamTest {
     ChangeDecoder decoder;
     std::shared_ptr<Collection> collection;
     std::shared_ptr<TableFeed> feed;
+    Status refusal;
   };
   std::unique_ptr<Restarted> Restart() {
     auto again = std::make_unique<Restarted>(this);
@@ -90,7 +91,9 @@ class CheckpointerTest : public TableStreamTest {
     Recovery recovery(kDatabase, kSlot, *manifests, data_.get(), &again->applier,
                       &again->checkpointer);
     recovery.UseServer(source_, slot_);
-    again->feed = recovery.Restore(again->collection);
+    auto feed = recovery.Restore(again->collection);
+    again->refusal = feed.status();
+    if (feed.ok()) again->feed = *feed;
     recovery.Finish();
     return again;
   }
@@ -223,6 +226,7 @@ TEST_F(CheckpointerTest, FilesThatTheServerCannotBringUpToDateAreNotTakenOver) {
     change();
     const auto again = Restart();
     EXPECT_EQ(again->feed, nullptr);
+    EXPECT_FALSE(again->refusal.ok());
     EXPECT_EQ(again->collection->current(), nullptr);
     EXPECT_EQ(again->applier.DurableLsn(), Lsn::kNone);
     source_ = source;

@@ -91,6 +91,31 @@ TEST_F(TableFeedTest, ChangesOfOtherTablesMoveTheAppliedPositionOn) {
       feed->incarnation()->collection()->WaitUntilApplied(1000, std::chrono::milliseconds(0)));
 }
 
+TEST_F(TableFeedTest, RowsAreTaggedWithTheirTransactionAlsoWhenTheyWereKept) {
+  const auto feed = AddFeed();
+  const auto tags = [&] {
+    std::map<uint64_t, RowTag> found;
+    for (const SegmentView& view : feed->incarnation()->collection()->current()->segments)
+      for (uint32_t row = 0; row < view->rows(); row++) {
+        uint64_t id;
+        memcpy(&id, view->columns().at(0).Value(row).data(), sizeof id);
+        if (view.IsLive(row)) found[id] = view->tags().at(row);
+      }
+    return found;
+  };
+  Commit(100, {InsertBytes(kTable, {"bbefore", Id(9), Array({9, 9})})});
+  feed->SetStart(static_cast<Lsn>(150));
+  Commit(200, {InsertBytes(kTable, {"ba", Id(1), Array({1, 1})}),
+               InsertBytes(kTable, {"bb", Id(2), Array({2, 2})})});
+  Commit(300, {UpdateBytes(kTable, {}, {"bB", Id(2), "u"})});
+  ASSERT_TRUE(feed->Seed(SegmentSet(), {}, "").ok());
+  ASSERT_TRUE(feed->CatchUp([] { return Status(); }).ok());
+  ASSERT_TRUE(applier_.Serve(feed).ok());
+  Commit(400, {InsertBytes(kTable, {"bc", Id(3), "n"})});
+  using Tags = std::map<uint64_t, RowTag>;
+  EXPECT_EQ(tags(), (Tags{{1, {7, 200}}, {2, {7, 300}}, {3, {7, 400}}}));
+}
+
 TEST_F(TableFeedTest, RejectedRowsAreCountedWithTheirReasonAndComeBackWhenTheyAreRight) {
   const auto feed = AddServingFeed();
   const auto& collection = *feed->incarnation()->collection();

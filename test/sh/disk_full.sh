@@ -24,7 +24,6 @@ start_daemon
 
 fill() { dd if=/dev/zero of="$data/filler" bs=4k 2>/dev/null || true; }
 room() { df --output=avail -k "$data" | tail -1; }
-last_errors() { sql -c "SELECT DISTINCT last_error FROM vector_fdw.stat_collections WHERE last_error <> ''"; }
 
 make_tables
 wait_ready
@@ -36,7 +35,7 @@ fill
 say "$(room) kB are left"
 write_some 20
 must_become 30 "SELECT bool_or(last_error ~* 'no space|disk.*full') FROM vector_fdw.stat_collections"
-say "last_error: $(last_errors | head -1)"
+say "last_error: $(sql -c "SELECT max(last_error) FROM vector_fdw.stat_collections")"
 
 # Writers, and what they read: all of it fresh.
 pgbench -n -c 3 -t "$((transactions / 3))" -f "$run/write.sql" >"$run/write.log" 2>&1 ||
@@ -61,7 +60,7 @@ mark
 sql -c "BEGIN" -c "INSERT INTO common SELECT 'long ' || i, i, repeat('note ', 150), vec(16) FROM generate_series(1, 40000) i" \
 	-c "DELETE FROM common WHERE a LIKE 'long %' AND b % 100 > 0" -c "COMMIT"
 until_true 60 logs 'changes of slot.*No space left' || fail "the log does not say that a long transaction does not fit"
-say "log: $(logged | grep 'changes of slot.*No space left' | head -1)"
+say "log: $(first_logged 'changes of slot.*No space left')"
 write_some 20
 sql -c "SET vector_fdw.consistency = eventual" -c "SELECT search() FROM generate_series(1, 20)" >/dev/null
 [ "$(builds)" = "$before" ] || fail "builds: $before, then $(builds)"

@@ -59,7 +59,8 @@ wait_ready() { must_become "${1:-60}" "$ALL_READY"; }
 # The lines that vectord has logged since `mark`.
 mark() { marked=$(wc -l <"$log"); }
 logged() { tail -n +$((${marked:-0} + 1)) "$log"; }
-logs() { logged | grep -qE "$1"; }
+logs() { grep -qE "$1" < <(logged); }
+first_logged() { grep -m 1 -E "$1" < <(logged) | cut -c 26-320; } # without the time
 
 # ---- the servers ------------------------------------------------------------------------------------
 

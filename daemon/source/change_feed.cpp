@@ -100,11 +100,12 @@ Status ChangeFeed::Open(SystemIdentity* identity) {
   // The rows may have been read from files, or before the server was exchanged.
   const StreamProblem other = CheckSource(applier_->source(), *identity, applier_->DurableLsn());
   if (other.fault != StreamFault::kNone) GiveUpRows(other);
-  applier_->SetSource(*identity);
   // A slot that is older than the publication cannot see it.
   VFDW_ASSIGN_OR_RETURN(const std::string missing, FindMissingPublication(run, {VFDW_PUBLICATION}));
   if (!missing.empty()) return NoPublication();
-  return EnsureSlot(connection.get(), identity->database);
+  VFDW_RETURN_IF_ERROR(EnsureSlot(connection.get(), identity->database));
+  applier_->SetSource(*identity);  // at the end: giving up rows forgets it
+  return {};
 }
 
 Status ChangeFeed::EnsureSlot(ReplicationConnection* connection, const std::string& database) {

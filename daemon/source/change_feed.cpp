@@ -63,6 +63,11 @@ Status ChangeFeed::status() const {
   return status_;
 }
 
+std::string ChangeFeed::Complaint() const {
+  MutexLock lock(mu_);
+  return status_.ok() ? warning_ : status_.ToString();
+}
+
 void ChangeFeed::NoteStatus(const Status& status) {
   MutexLock lock(mu_);
   status_ = status;
@@ -169,6 +174,7 @@ StreamProblem ChangeFeed::Follow(const SystemIdentity& identity) {
     // Once it has streamed, a lost connection does not matter: the slot keeps what is missing.
     is_open_ = is_open_ || now.state == StreamState::kStreaming;
     status_ = now.problem.status;
+    warning_ = now.warning;
   }
   return {};
 }

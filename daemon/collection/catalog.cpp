@@ -10,6 +10,7 @@ Result<std::shared_ptr<Collection>> Catalog::Find(const std::string& database,
                                                   const std::string& name) const {
   std::shared_lock lock(mu_);
   const auto it = collections_.find({database, name});
+  if (it == collections_.end()) VFDW_RETURN_IF_ERROR(NotRead(database));
   std::string detail, hint;
   if (it != collections_.end()) {
     const std::string held_schema = it->second->definition()->schema;
@@ -21,9 +22,9 @@ Result<std::shared_ptr<Collection>> Catalog::Find(const std::string& database,
     hint =
         "Add a [[source]] for it to vectord.toml and restart vectord, or correct the option "
         "\"dbname\" of the server.";
-  } else if (!source->second.ok()) {
+  } else if (!source->second.status.ok()) {
     detail = "The definitions of database \"" + database +
-             "\" could not be read: " + source->second.ToString() + ".";
+             "\" could not be read: " + source->second.status.ToString() + ".";
     hint = "Remove the cause; vectord tries again by itself.";
   } else {
     detail = "Among the collections of database \"" + database + "\" there is none of that name.";
@@ -31,6 +32,21 @@ Result<std::shared_ptr<Collection>> Catalog::Find(const std::string& database,
   return Status(ErrorCode::COLLECTION_MISSING,
                 "collection \"" + name + "\" of schema \"" + schema + "\" does not exist", detail,
                 hint);
+}
+
+Status Catalog::CheckRead(const std::string& database) const {
+  std::shared_lock lock(mu_);
+  return NotRead(database);
+}
+
+Status Catalog::NotRead(const std::string& database) const {
+  const auto source = sources_.find(database);
+  if (source == sources_.end() ? has_databases_ : source->second.was_read) return {};
+  std::string detail = "vectord has not read them since it was started.";
+  if (source != sources_.end() && !source->second.status.ok())
+    detail = "vectord has been started and cannot read them: " + source->second.status.ToString();
+  return Status(ErrorCode::NOT_READY,
+                "the collections of database \"" + database + "\" are not known yet", detail);
 }
 
 std::shared_ptr<Collection> Catalog::FindByName(const std::string& database,
@@ -72,7 +88,15 @@ void Catalog::Remove(const std::string& database, const std::string& name) {
 
 void Catalog::SetSourceStatus(const std::string& database, const Status& status) {
   std::unique_lock lock(mu_);
-  sources_[database] = status;
+  Source& source = sources_[database];
+  source.status = status;
+  source.was_read = source.was_read || status.ok();
+}
+
+void Catalog::SetDatabases(const std::vector<std::string>& databases) {
+  std::unique_lock lock(mu_);
+  for (const std::string& database : databases) (void)sources_[database];
+  has_databases_ = true;
 }
 
 }  // namespace vectord

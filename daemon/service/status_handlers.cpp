@@ -37,6 +37,8 @@ Reply HandleList(Service& service, RequestContext& context) {
   vfdw::ListRequest request;
   if (Status status = vfdw::Decode(context.body, &request); !status.ok())
     return Reply::Error(std::move(status));
+  if (Status status = service.catalog->CheckRead(request.database); !status.ok())
+    return Reply::Error(std::move(status));
   vfdw::ListReply reply;
   for (const auto& collection : service.catalog->OfDatabase(request.database)) {
     vfdw::CollectionInfo info = collection->GetInfo();

@@ -63,6 +63,11 @@ Status ChangeFeed::status() const {
   return status_;
 }
 
+std::string ChangeFeed::Complaint() const {
+  MutexLock lock(mu_);
+  return status_.ok() ? warning_ : status_.ToString();
+}
+
 void ChangeFeed::NoteStatus(const Status& status) {
   MutexLock lock(mu_);
   status_ = status;
@@ -104,7 +109,7 @@ Status ChangeFeed::Open(SystemIdentity* identity) {
   VFDW_ASSIGN_OR_RETURN(const std::string missing, FindMissingPublication(run, {VFDW_PUBLICATION}));
   if (!missing.empty()) return NoPublication();
   VFDW_RETURN_IF_ERROR(EnsureSlot(connection.get(), identity->database));
-  applier_->SetSource(*identity);  // last, for GiveUpRows() forgets it
+  applier_->SetSource(*identity);  // at the end: giving up rows forgets it
   return {};
 }
 
@@ -169,6 +174,7 @@ StreamProblem ChangeFeed::Follow(const SystemIdentity& identity) {
     // Once it has streamed, a lost connection does not matter: the slot keeps what is missing.
     is_open_ = is_open_ || now.state == StreamState::kStreaming;
     status_ = now.problem.status;
+    warning_ = now.warning;
   }
   return {};
 }

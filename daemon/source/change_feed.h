@@ -58,6 +58,8 @@ class ChangeFeed {
   bool Add(const std::shared_ptr<TableFeed>& feed);
   // Why changes do not come, or OK.
   Status status() const;
+  // That, or what will soon be a problem; empty: neither.
+  std::string Complaint() const;
 
  private:
   void Run();
@@ -83,6 +85,7 @@ class ChangeFeed {
   mutable Mutex mu_;  // before the applier's
   bool is_open_ GUARDED_BY(mu_) = false;
   Status status_ GUARDED_BY(mu_);
+  std::string warning_ GUARDED_BY(mu_);
 };
 
 }  // namespace vectord

@@ -169,8 +169,7 @@ void SourceFollower::LookAfterRows(Lsn source_position) {
 
 // The collections go on serving while changes do not come; how old they are shows in their lag.
 void SourceFollower::NoteStream() {
-  const std::string text = feed_.status().ToString();
-  const std::string shown = feed_.status().ok() ? "" : text;
+  const std::string shown = feed_.Complaint();
   if (shown == reported_stream_error_) return;
   for (const auto& [name, held] : held_) {
     const CollectionState state = held.collection->state();

@@ -61,6 +61,10 @@ Result<std::unique_ptr<SourceManager>> SourceManager::Start(const Config& config
   context.checkpoint_interval = config.checkpoint.interval;
   context.data = data;
   VFDW_ASSIGN_OR_RETURN(context.manifests, data->Recover());
+  std::vector<std::string> databases;
+  for (const SourceConfig& source : config.sources)
+    databases.push_back(PgConnection::DatabaseOf(source.dsn));
+  catalog->SetDatabases(databases);
   for (const SourceConfig& source : config.sources) {
     manager->followers_.push_back(std::make_unique<SourceFollower>(source, &context));
     VFDW_RETURN_IF_ERROR(manager->followers_.back()->Start());

@@ -24,6 +24,8 @@ constexpr int kUrgentKeepalives = 3;
 constexpr milliseconds kUrgentTime{500};
 // The server waits for other clients and for its checkpoint, so there is no hurry.
 constexpr milliseconds kWaitForStoppingServer{1000};
+// At a slot about which there was something to complain.
+constexpr milliseconds kLookAgain{10000};
 constexpr char kObjectInUse[] = "55006";
 constexpr char kUndefinedObject[] = "42704";
 
@@ -326,11 +328,14 @@ Status ChangeStream::PingIfSilent() {
 // Looks at the slot each time that much WAL has been written, whoever wrote it. So an idle cluster
 // is not asked, and transaction ids cannot wrap between two looks.
 void ChangeStream::LookAfterSlot() {
-  const auto seen = static_cast<uint64_t>(slot_seen_at_);
-  if (decoder_.in_transaction() ||
-      static_cast<uint64_t>(received_lsn_) < seen + options_.heartbeat_after_bytes / 2)
+  const uint64_t next = static_cast<uint64_t>(slot_seen_at_) + options_.heartbeat_after_bytes / 2;
+  const TimePoint now = steady_clock::now();
+  // A warning is to go when its cause has.
+  const bool is_warned = warned_at_bytes_ != 0 && now - slot_looked_at_ >= kLookAgain;
+  if (decoder_.in_transaction() || (static_cast<uint64_t>(received_lsn_) < next && !is_warned))
     return;
   slot_seen_at_ = received_lsn_;
+  slot_looked_at_ = now;
   const Status status = ReadSlotAndBeat();
   if (!status.ok() && !stop_.requested())
     LogDebug({}, "Slot \"{}\" could not be looked at: {}", options_.slot, status.ToString());
@@ -371,16 +376,21 @@ void ChangeStream::WarnAboutSlot(const SlotStatus& slot) {
       slot.wal_status == WalStatus::kUnreserved ||
       (slot.safe_bytes && *slot.safe_bytes < static_cast<int64_t>(slot.retained_bytes));
   const bool is_large = slot.retained_bytes >= 8 * options_.heartbeat_after_bytes;
-  if (!is_in_danger && !is_large) {
+  std::string warning;
+  if (is_in_danger || is_large)
+    warning =
+        "Slot \"" + options_.slot + "\" makes the source database keep " +
+        ReadableBytes(slot.retained_bytes) + " of WAL" +
+        (is_in_danger ? ", and will be lost when it is much more (max_slot_wal_keep_size)." : ".");
+  const bool has_grown = warned_at_bytes_ == 0 || slot.retained_bytes >= 2 * warned_at_bytes_;
+  if (warning.empty()) {
     warned_at_bytes_ = 0;
-    return;
+  } else if (has_grown) {
+    warned_at_bytes_ = std::max<uint64_t>(1, slot.retained_bytes);
+    LogWarning({}, "{}", warning);
   }
-  if (warned_at_bytes_ != 0 && slot.retained_bytes < 2 * warned_at_bytes_) return;
-  warned_at_bytes_ = std::max<uint64_t>(1, slot.retained_bytes);
-  LogWarning(
-      {}, "Slot \"{}\" makes the source database keep {} of WAL{}.", options_.slot,
-      ReadableBytes(slot.retained_bytes),
-      is_in_danger ? ", and will be lost when it is much more (max_slot_wal_keep_size)" : "");
+  MutexLock lock(mu_);
+  status_.warning = std::move(warning);
 }
 
 // ---- status -----------------------------------------------------------------------------------

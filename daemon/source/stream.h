@@ -68,6 +68,7 @@ struct StreamStatus {
   Lsn applied_lsn = Lsn::kNone;
   Lsn confirmed_lsn = Lsn::kNone;  // what the server was told to forget
   std::optional<SlotStatus> slot;  // when it was last looked at
+  std::string warning;             // of the WAL that it keeps, for people; empty: all is well
   ChangeDecoder::Counters counters;
   uint64_t sessions = 0;
   uint64_t heartbeats = 0;
@@ -126,8 +127,9 @@ class ChangeStream {
   StandbyStatus sent_;  // the last status that was sent
   TimePoint began_at_, sent_at_, heard_at_, asked_at_;
   Lsn slot_seen_at_ = Lsn::kNone;  // received_lsn_ when the slot was last looked at
-  Lsn beat_at_ = Lsn::kNone;       // received_lsn_ at the last heartbeat
-  int urgent_keepalives_ = 0;      // that asked for a reply, one right after the other
+  TimePoint slot_looked_at_;
+  Lsn beat_at_ = Lsn::kNone;   // received_lsn_ at the last heartbeat
+  int urgent_keepalives_ = 0;  // that asked for a reply, one right after the other
   TimePoint urgent_since_;
   uint64_t warned_at_bytes_ = 0;
   StreamFault logged_fault_ = StreamFault::kNone;

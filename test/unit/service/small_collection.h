@@ -119,6 +119,7 @@ struct TestService {
 
   explicit TestService(const SmallCollection& small = {}, Config c = SmallConfig())
       : config(std::move(c)), dispatcher(&catalog, config, &budget, &metrics, &clock) {
+    catalog.SetDatabases({SmallCollection::kDatabase});
     catalog.SetSourceStatus(SmallCollection::kDatabase, Status());
     collection = std::make_shared<Collection>(small.MakeDefinition(), &budget);
     collection->Publish(small.MakeSet());

@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
+
+#include <cstring>
 
 #include "test/unit/transport/raw_client.h"
 
@@ -61,22 +64,24 @@ void ServeWithoutDescriptors() {
       ErrorCode::OK)
     _exit(2);
   const std::string path = test.directory.File("vectord.sock");
+  // The clients have their descriptors before nothing is left for the server.
   std::vector<int> crowd;
-  for (int i = 0; i < 60; i++) crowd.push_back(ConnectTo(path));
-  // Now that the clients have theirs, nothing is left for the server.
+  for (int i = 0; i < 60; i++) crowd.push_back(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const int lowest_free = dup(0);
   close(lowest_free);
   const rlimit none = {static_cast<rlim_t>(lowest_free), static_cast<rlim_t>(lowest_free)};
   if (setrlimit(RLIMIT_NOFILE, &none) != 0) _exit(3);
-  for (int round = 0; round < 3; round++)
-    for (int& fd : crowd) {
-      close(fd);
-      fd = ConnectTo(path);
-    }
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+  for (const int fd : crowd) {
+    (void)connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  }
+  if (!Eventually([&] { return test.service.metrics.connections_refused.value() > 0; })) _exit(5);
+  for (const int fd : crowd) close(fd);
   if (client.Ask(vfdw::Op::kSearch, SmallSearch(1), RawVector({1, 2, 3, 4})).error() !=
       ErrorCode::OK)
     _exit(4);
-  if (test.service.metrics.connections_refused.value() == 0) _exit(5);
   _exit(0);
 }
 

@@ -118,7 +118,7 @@ SELECT refused(format($$create_collection('w', 'docs', 'embedding', index => %L,
   ('hnsw', '{"ef_search":{"a":1}}'), ('hnsw', '{"target_recall":1.01}'), ('hnsw', '{"target_recall":"high"}'),
   ('hnsw', '{"memory_limit":4}'), ('hnsw', '{"memory_limit":"4"}'), ('hnsw', '{"memory_limit":"4 GB"}'),
   ('hnsw', '{"memory_limit":"0GB"}'), ('hnsw', '{"quantizer":"sq4"}'), ('hnsw', '{"quantizer":"sq8"}'),
-  ('hnsw', '{"storage":"disk"}'), ('hnsw', '{"dimensions":65536}'), ('ivf', '{"m":16}'), ('hnsw', '{"nlist":100}'),
+  ('hnsw', '{"storage":"tape"}'), ('hnsw', '{"dimensions":65536}'), ('ivf', '{"m":16}'), ('hnsw', '{"nlist":100}'),
   ('flat', '{"ef_search":40}'), ('hnsw', '{"m":null,"memory_limit":"512MB"}')) AS v (i, o);
 SELECT options FROM vector_fdw.collection WHERE name = 'w';
 SELECT refused($$alter_collection('w', index => 'ivf', options => '{"nlist":10}')$$);

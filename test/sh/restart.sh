@@ -13,9 +13,8 @@ set -euo pipefail
 rows=${RESTART_ROWS:-50000} dimensions=${RESTART_DIMENSIONS:-64} serves_ms=${RESTART_SERVES_MS:-3000}
 . "$(dirname "$0")/following.bash"
 
-# checkpoints_every TIME: by a reload
-checkpoints_every() {
-	sed -i "s/^interval = .*/interval = \"$1\"/" "$VECTORD_CONFIG"
+interval() { sed -i "s/^interval = .*/interval = \"$1\"/" "$VECTORD_CONFIG"; }
+reload() {
 	mark
 	kill -HUP "$(daemon_pid)"
 	until_true 10 logs 'reloaded' || fail "vectord does not reload its settings"
@@ -63,7 +62,8 @@ show_collections
 # ---- serving again ----------------------------------------------------------------------------------
 
 wait_saved 120
-checkpoints_every 1d
+interval 1d
+reload
 before=$(builds)
 sql -c "SELECT write_late()" >/dev/null
 last=$(sql -c "SELECT max(id) FROM items")
@@ -100,7 +100,10 @@ compare "the restart"
 
 # ---- the slot ---------------------------------------------------------------------------------------
 
-checkpoints_every 1s
+interval 1s
+stop_daemon
+start_daemon
+wait_ready
 sql -c "CREATE DATABASE neighbour" >/dev/null
 sql -d neighbour -c "CREATE TABLE busy (n int, filler text)"
 
@@ -109,7 +112,8 @@ write_wal() {
 	if [ "$1" = neighbour ]; then
 		sql -d neighbour -c "INSERT INTO busy SELECT n, repeat(md5(n::text), 100) FROM generate_series(1, 1200) n" -c "CHECKPOINT"
 	else
-		sql -c "UPDATE items SET note = repeat(md5(note), 10) WHERE id BETWEEN $((RANDOM % rows)) AND $((RANDOM % rows + 4000))" -c "CHECKPOINT"
+		local first=$((RANDOM * 32768 % rows))
+		sql -c "UPDATE items SET note = repeat(md5(note), 10) WHERE id BETWEEN $first AND $((first + 2000))" -c "CHECKPOINT"
 	fi
 }
 

@@ -13,41 +13,8 @@ export RECALL_SEED=${RECALL_SEED:-42}
 echo "# seed $RECALL_SEED"
 sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 -v rows="$RECALL_ROWS" -v queries="$RECALL_QUERIES" "$@"; }
 
-# generate: "id<TAB>vector" for all rows, then for the queries, whose ids go on
-generate() {
-	perl -e '
-		use strict;
-		use warnings;
-		my ($rows, $dimensions) = ($ENV{RECALL_ROWS} + $ENV{RECALL_QUERIES}, $ENV{RECALL_DIMENSIONS});
-		my ($latent, $clusters, $mixed) = (24, 200, 4);
-		srand($ENV{RECALL_SEED});
-		my @spare;
-		sub gauss
-		{
-			return pop @spare if @spare;
-			my ($length, $angle) = (sqrt(-2 * log(1 - rand)), 6.283185307179586 * rand);
-			push @spare, $length * sin $angle;
-			return $length * cos $angle;
-		}
-		my @from = map { [ map { int rand $latent } 1 .. $mixed ] } 1 .. $dimensions;
-		my @weight = map { [ map { gauss() / 2 } 1 .. $mixed ] } 1 .. $dimensions;
-		my @centre = map { [ map { 1.2 * gauss() } 1 .. $latent ] } 1 .. $clusters;
-		for my $id (1 .. $rows)
-		{
-			my @z = map { $_ + 0.7 * gauss() } @{ $centre[ rand $clusters ] };
-			my @v;
-			for my $d (0 .. $dimensions - 1)
-			{
-				my ($f, $w) = ($from[$d], $weight[$d]);
-				push @v, sprintf "%.6g", $w->[0] * $z[ $f->[0] ] + $w->[1] * $z[ $f->[1] ]
-				  + $w->[2] * $z[ $f->[2] ] + $w->[3] * $z[ $f->[3] ] + 0.15 * gauss();
-			}
-			print "$id\t{", join(",", @v), "}\n";
-		}'
-}
-
 sql -c 'CREATE TABLE items (id int PRIMARY KEY, v real[] NOT NULL)'
-generate | sql -c 'COPY items FROM STDIN'
+perl "$(dirname "$0")/clusters.pl" | sql -c 'COPY items FROM STDIN'
 started=$SECONDS
 sql <<'SQL' >/dev/null
 SET client_min_messages = warning;

@@ -2,7 +2,6 @@
 //
 // The main thread does nothing else: it starts the daemon, then waits for signals and feeds
 // systemd's watchdog. Stopping runs beside it, so that a second SIGTERM can end a stop that hangs.
-#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -54,13 +53,10 @@ void Reload(const std::string& config_file, Daemon* daemon) {
   NotifyReady();
 }
 
-// Waits for a signal or for other_fd (-1: none), feeding the watchdog meanwhile.
+// Waits for a signal, for other_fd (-1: none), or until the watchdog is to be fed, which it does.
 void Wait(const Signals& signals, int other_fd) {
-  const auto watchdog = WatchdogInterval();
-  const int timeout_ms = watchdog ? static_cast<int>(watchdog->count()) : -1;
-  pollfd fds[] = {{signals.fd(), POLLIN, 0}, {other_fd, POLLIN, 0}};
-  do NotifyWatchdog();
-  while (poll(fds, 2, timeout_ms) <= 0);
+  NotifyWatchdog();
+  signals.Wait(other_fd, WatchdogInterval());
 }
 
 // stopped is an eventfd, made at the start: at the end there may be no descriptor left.
@@ -86,7 +82,7 @@ void Stop(Signals* signals, std::unique_ptr<Daemon> daemon, int stopped) {
 }
 
 Status Run(const Arguments& arguments, Config config) {
-  VFDW_ASSIGN_OR_RETURN(Signals signals, Signals::Block());
+  VFDW_ASSIGN_OR_RETURN(Signals signals, Signals::Catch());
   FileLock pid_file;
   if (!arguments.pid_file.empty()) {
     VFDW_ASSIGN_OR_RETURN(pid_file, FileLock::Acquire(arguments.pid_file));

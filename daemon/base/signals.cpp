@@ -1,9 +1,10 @@
-// signals.cpp - signals through a signalfd.
+// signals.cpp - see signals.h: handlers and a pipe.
 #include "daemon/base/signals.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,33 +12,70 @@
 #include "daemon/base/file.h"
 
 namespace vectord {
+namespace {
 
-Result<Signals> Signals::Block() {
-  sigset_t reported;
-  sigemptyset(&reported);
-  sigaddset(&reported, SIGTERM);
-  sigaddset(&reported, SIGINT);
-  sigaddset(&reported, SIGHUP);
-  sigset_t blocked = reported;
-  sigaddset(&blocked, SIGPIPE);
-  if (const int error = pthread_sigmask(SIG_BLOCK, &blocked, nullptr); error != 0)
-    return ErrnoStatus(error, "could not block signals");
-  const int fd = signalfd(-1, &reported, SFD_NONBLOCK | SFD_CLOEXEC);
-  if (fd < 0) return ErrnoStatus(errno, "could not create a signal descriptor");
-  return Signals(fd);
+constexpr int kCaught[] = {SIGTERM, SIGINT, SIGHUP};
+
+volatile int pipe_end = -1;  // written before the handlers are installed, never after
+
+// Async-signal-safe. When the pipe is full, enough of them wait already.
+void HandleSignal(int signal) {
+  const int saved_errno = errno;
+  const char byte = signal == SIGHUP ? 'r' : 's';
+  (void)!write(pipe_end, &byte, 1);
+  errno = saved_errno;
 }
 
-Signals::~Signals() {
-  if (fd_ >= 0) close(fd_);
+sigset_t Caught() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : kCaught) sigaddset(&set, signal);
+  return set;
+}
+
+}  // namespace
+
+Result<Signals> Signals::Catch() {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
+    return ErrnoStatus(errno, "could not create a pipe for signals");
+  pipe_end = ends[1];
+  const sigset_t caught = Caught();
+  if (const int error = pthread_sigmask(SIG_BLOCK, &caught, nullptr); error != 0)
+    return ErrnoStatus(error, "could not block signals");
+  struct sigaction action = {};
+  action.sa_handler = &HandleSignal;
+  action.sa_flags = SA_RESTART;
+  for (const int signal : kCaught)
+    if (sigaction(signal, &action, nullptr) != 0)
+      return ErrnoStatus(errno, "could not install a signal handler");
+  action.sa_handler = SIG_IGN;
+  if (sigaction(SIGPIPE, &action, nullptr) != 0)
+    return ErrnoStatus(errno, "could not ignore SIGPIPE");
+  return Signals(ends[0]);
+}
+
+void Signals::Wait(int other_fd, std::optional<std::chrono::milliseconds> time) const {
+  sigset_t open;
+  pthread_sigmask(SIG_BLOCK, nullptr, &open);
+  for (const int signal : kCaught) sigdelset(&open, signal);
+  timespec limit = {};
+  if (time) {
+    limit.tv_sec = static_cast<time_t>(time->count() / 1000);
+    limit.tv_nsec = static_cast<long>(time->count() % 1000) * 1000000;
+  }
+  pollfd fds[] = {{fd_, POLLIN, 0}, {other_fd, POLLIN, 0}};
+  (void)ppoll(fds, 2, time ? &limit : nullptr, &open);
 }
 
 std::optional<SignalEvent> Signals::Next() {
-  signalfd_siginfo info;
-  ssize_t bytes;
-  do bytes = read(fd_, &info, sizeof(info));
-  while (bytes < 0 && errno == EINTR);
-  if (bytes != static_cast<ssize_t>(sizeof(info))) return std::nullopt;
-  return info.ssi_signo == SIGHUP ? SignalEvent::kReload : SignalEvent::kStop;
+  char byte;
+  if (read(fd_, &byte, 1) != 1) {
+    // One may be pending for this thread, which has it blocked.
+    Wait(-1, std::chrono::milliseconds(0));
+    if (read(fd_, &byte, 1) != 1) return std::nullopt;
+  }
+  return byte == 'r' ? SignalEvent::kReload : SignalEvent::kStop;
 }
 
 }  // namespace vectord

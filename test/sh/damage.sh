@@ -23,7 +23,7 @@ settings '[checkpoint]
 interval = "1s"'
 make_tables
 sql >/dev/null <<'SQL'
--- One that nobody writes to, one with rows that cannot be searched, one whose files are read in the background.
+-- One that nobody writes to, one with rows that cannot be searched, one whose vectors stay in their files.
 CREATE TABLE still (id int PRIMARY KEY, v real[]);
 INSERT INTO still SELECT i, vec(8) FROM generate_series(1, 500) i;
 CREATE TABLE spoilt (id int PRIMARY KEY, v real[]);
@@ -32,7 +32,7 @@ CREATE TABLE large (id int PRIMARY KEY, v real[]);
 INSERT INTO large SELECT i, vec(128) FROM generate_series(1, 4000) i;
 SELECT vector_fdw.create_collection('still_flat', 'still', 'v', index => 'flat');
 SELECT vector_fdw.create_collection('spoilt_hnsw', 'spoilt', 'v');
-SELECT vector_fdw.create_collection('large_ivf', 'large', 'v', index => 'ivf');
+SELECT vector_fdw.create_collection('large_disk', 'large', 'v', index => 'ivf', options => '{"storage": "disk"}');
 SQL
 wait_ready
 wait_saved
@@ -64,7 +64,7 @@ all_copied() {
 case_drop_slot_running() {
 	drop_slot
 	write_some 50
-	until_true 30 logs "collection=large_ivf copied [0-9]" || fail "nothing happens after the slot was dropped"
+	until_true 30 logs "collection=large_disk copied [0-9]" || fail "nothing happens after the slot was dropped"
 	recovers "a dropped slot" "[Ss]lot .*(not exist|missing|no slot|gone|dropped)"
 	all_copied "a dropped slot"
 }
@@ -160,7 +160,7 @@ flip() {
 
 case_flip_bytes() {
 	local pattern files file name n where others
-	for pattern in MANIFEST 'seg-*.vseg' '*.large_ivf.*/seg-*.vseg' 'live-*.bits' 'rejected-*.keys'; do
+	for pattern in MANIFEST 'seg-*.vseg' '*.large_disk.*/seg-*.vseg' 'live-*.bits' 'rejected-*.keys'; do
 		for ((n = 0; n < flips; n++)); do
 			kill_daemon
 			mapfile -t files < <(find "$data" -path "*/$pattern" | sort)
@@ -172,7 +172,7 @@ case_flip_bytes() {
 			mark
 			start_daemon
 			until_true 30 logs "collection=$name copied [0-9]" || fail "not noticed: $where"
-			recovers "a damaged file" "(collection=$name |app[.]$name[.]).*damaged"
+			recovers "a damaged file" "(collection=$name |app[.]${name}[.]).*not used"
 			others=$(grep -E 'copied [0-9]+ rows' < <(logged) | grep -v "collection=$name " || true)
 			[ -z "$others" ] || fail "others were copied, too: $others"
 		done

@@ -644,6 +644,27 @@ bool vfdw_endpoint_listens(const char* endpoint, vfdw_error* error) noexcept {
   });
 }
 
+namespace {
+
+std::vector<vfdw::FilterNode> FilterOf(const vfdw_search& search) {
+  std::vector<vfdw::FilterNode> filter(search.filter_count);
+  for (size_t i = 0; i < search.filter_count; i++) {
+    const vfdw_filter_node& from = search.filter[i];
+    vfdw::FilterNode& node = filter[i];
+    node.kind = static_cast<uint8_t>(from.kind);
+    node.arity = from.arity;
+    node.column = OrEmpty(from.column);
+    node.values.reserve(from.value_count);
+    for (size_t v = 0; v < from.value_count; v++)
+      node.values.emplace_back(from.values[v].data, from.values[v].length);
+    node.has_null = from.has_null;
+    node.element = static_cast<uint8_t>(from.element);
+  }
+  return filter;
+}
+
+}  // namespace
+
 uint64_t vfdw_client_send_search(vfdw_client* client, const vfdw_search* search,
                                  vfdw_error* error) noexcept {
   uint64_t id = 0;
@@ -670,6 +691,10 @@ uint64_t vfdw_client_send_search(vfdw_client* client, const vfdw_search* search,
     m.sample_seed = search->sample_seed;
     m.vector_column = OrEmpty(search->vector_column);
     m.hold = search->hold;
+    m.filter = FilterOf(*search);
+    m.range = static_cast<uint8_t>(search->range);
+    m.max_distance = search->max_distance;
+    m.count_only = search->count_only;
     Outgoing out{Op::kSearch, vfdw::Encode(m)};
     out.raw = search->query;
     out.raw_bytes = search->query != nullptr ? search->dimensions * sizeof(float) : 0;

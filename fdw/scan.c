@@ -18,6 +18,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
@@ -26,6 +27,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "fdw/clause.h"
 #include "fdw/local_scan.h"
 #include "fdw/plan.h"
 #include "fdw/scan.h"
@@ -37,12 +39,14 @@ struct VfdwScan
 	VfdwPlan *plan;
 	VfdwOptions *options;
 	VfdwRequest *request;
-	List *expressions; /* of ExprState, in the order of VfdwPlanExpression */
+	List *expressions;	/* of ExprState, in the order of VfdwPlanExpression */
+	List *operands;		/* of those, the filter's */
+	Oid *operand_types; /* base types */
 	int target_count;
 	int *targets;				 /* plan->targets */
 	VfdwValueReader **readers;	 /* one per target; NULL for distance and unused */
 	bool started;				 /* the request was made of the current parameters */
-	MemoryContext query_context; /* the query vector */
+	MemoryContext query_context; /* the query vector and the filter */
 	MemoryContext row_context;
 
 	VfdwStream *stream;
@@ -106,7 +110,7 @@ make_readers(VfdwScan *scan)
 		Form_pg_attribute attribute;
 
 		scan->targets[i] = target;
-		if (target < 0)
+		if (target < 0 || target >= list_length(scan->plan->columns))
 			continue;
 		attribute = TupleDescAttr(table, list_nth_int(scan->plan->columns, target) - 1);
 		scan->readers[i] = vfdw_make_reader(NameStr(attribute->attname), attribute->atttypid,
@@ -115,6 +119,19 @@ make_readers(VfdwScan *scan)
 	if (scan->target_count != descriptor->natts)
 		elog(ERROR, "foreign scan gives %d columns, but %d are expected", scan->target_count,
 			 descriptor->natts);
+}
+
+static void
+init_expressions(VfdwScan *scan, const ForeignScan *plan)
+{
+	int count = list_length(plan->fdw_exprs) - VFDW_EXPR_OPERANDS;
+
+	scan->expressions = ExecInitExprList(plan->fdw_exprs, (PlanState *) scan->node);
+	scan->operands = list_copy_tail(scan->expressions, VFDW_EXPR_OPERANDS);
+	scan->operand_types = palloc(sizeof(Oid) * (count + 1));
+	for (int i = 0; i < count; i++)
+		scan->operand_types[i] =
+			getBaseType(exprType(list_nth(plan->fdw_exprs, VFDW_EXPR_OPERANDS + i)));
 }
 
 /* Callback: makes the scan ready, contacts nobody. */
@@ -136,7 +153,7 @@ vectorBeginForeignScan(ForeignScanState *node, int eflags)
 	vfdw_check_source_privileges(table, scan->options);
 	scan->request = vfdw_make_request(scan->plan, table, scan->options, scan_user(plan, estate));
 	scan->request->tolerant = scan->options->on_unavailable == VFDW_ON_UNAVAILABLE_SCAN;
-	scan->expressions = ExecInitExprList(plan->fdw_exprs, (PlanState *) node);
+	init_expressions(scan, plan);
 	scan->query_context = AllocSetContextCreate(estate->es_query_cxt, "vector_fdw query vector",
 												ALLOCSET_SMALL_SIZES);
 	scan->row_context =
@@ -152,6 +169,34 @@ evaluate(VfdwScan *scan, enum VfdwPlanExpression which, bool *isnull)
 {
 	return ExecEvalExpr(list_nth(scan->expressions, which), scan->node->ss.ps.ps_ExprContext,
 						isnull);
+}
+
+/* Filter and range. The distance to NULL is NULL, which no range includes. */
+static void
+fill_conditions(VfdwScan *scan)
+{
+	const ForeignScan *plan = (const ForeignScan *) scan->node->ss.ps.plan;
+	VfdwRequest *request = scan->request;
+	ExprContext *context = scan->node->ss.ps.ps_ExprContext;
+	VfdwFilter filter;
+	Datum farthest;
+	bool isnull;
+
+	vfdw_make_filter(&filter, scan->options->tableid, scan->plan->steps, scan->operands,
+					 scan->operand_types, context);
+	request->filter = filter.nodes;
+	request->filter_count = filter.count;
+	request->nothing = filter.nothing;
+	request->range = scan->plan->range;
+	if (request->range == VFDW_RANGE_NONE)
+		return;
+	farthest = evaluate(scan, VFDW_EXPR_FARTHEST, &isnull);
+	request->farthest =
+		isnull ? 0
+		: getBaseType(exprType(list_nth(plan->fdw_exprs, VFDW_EXPR_FARTHEST))) == FLOAT4OID
+			? (double) DatumGetFloat4(farthest)
+			: DatumGetFloat8(farthest);
+	request->nothing = request->nothing || isnull || request->query == NULL;
 }
 
 /* Puts the current values of the parameters into the request. */
@@ -182,6 +227,7 @@ fill_request(VfdwScan *scan)
 	if (!no_query)
 		request->query = vfdw_query_vector(
 			query, exprType(list_nth(plan->fdw_exprs, VFDW_EXPR_QUERY)), &request->dimensions);
+	fill_conditions(scan);
 	MemoryContextSwitchTo(old_context);
 
 	request->rows = vfdw_rows_wanted(scan->plan, no_limit, count, no_offset ? 0 : offset);
@@ -258,6 +304,29 @@ next_batch(VfdwScan *scan)
 	return true;
 }
 
+/*
+ * The next row of the source table that passes what the daemon would have
+ * filtered; false at the end.
+ */
+static bool
+next_local_row(VfdwScan *scan, TupleTableSlot *slot)
+{
+	ForeignScanState *node = scan->node;
+	ExprContext *context = node->ss.ps.ps_ExprContext;
+
+	while (vfdw_local_scan_next(scan->local, slot->tts_values, slot->tts_isnull))
+	{
+		ExecStoreVirtualTuple(slot);
+		ResetExprContext(context);
+		context->ecxt_scantuple = slot;
+		if (ExecQual(node->fdw_recheck_quals, context))
+			return true;
+		ExecClearTuple(slot);
+		CHECK_FOR_INTERRUPTS();
+	}
+	return false;
+}
+
 static void
 fill_slot(VfdwScan *scan, TupleTableSlot *slot)
 {
@@ -270,7 +339,7 @@ fill_slot(VfdwScan *scan, TupleTableSlot *slot)
 
 		slot->tts_isnull[i] = true;
 		slot->tts_values[i] = (Datum) 0;
-		if (target >= 0)
+		if (scan->readers[i] != NULL)
 			slot->tts_values[i] =
 				vfdw_read_value(scan->readers[i], batch, target, row, &slot->tts_isnull[i]);
 		else if (target == VFDW_TARGET_DISTANCE && batch->distances != NULL &&
@@ -289,7 +358,6 @@ vectorIterateForeignScan(ForeignScanState *node)
 	VfdwScan *scan = node->fdw_state;
 	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
 	MemoryContext old_context;
-	bool found = true;
 
 	ExecClearTuple(slot);
 	MemoryContextReset(scan->row_context);
@@ -306,13 +374,13 @@ vectorIterateForeignScan(ForeignScanState *node)
 
 	old_context = MemoryContextSwitchTo(scan->row_context);
 	if (scan->local != NULL)
-		found = vfdw_local_scan_next(scan->local, slot->tts_values, slot->tts_isnull);
+		scan->at_end = !next_local_row(scan, slot);
 	else
+	{
 		fill_slot(scan, slot);
-	MemoryContextSwitchTo(old_context);
-	scan->at_end = !found;
-	if (found)
 		ExecStoreVirtualTuple(slot);
+	}
+	MemoryContextSwitchTo(old_context);
 	return slot;
 }
 
@@ -356,7 +424,7 @@ vectorEndForeignScan(ForeignScanState *node)
 	scan->stream = NULL;
 }
 
-/* Callback: quals are all local, and nothing else can have changed. */
+/* Callback: core checks the quals that went over, and nothing else can have changed. */
 bool
 vectorRecheckForeignScan(ForeignScanState *node, TupleTableSlot *slot)
 {

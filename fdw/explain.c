@@ -18,6 +18,7 @@
 #include "lib/stringinfo.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "parser/parsetree.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
@@ -162,10 +163,13 @@ vectorExplainForeignScan(ForeignScanState *node, ExplainState *es)
 {
 	ForeignScan *scan = (ForeignScan *) node->ss.ps.plan;
 	VfdwPlan *plan = vfdw_plan_of(scan);
-	VfdwOptions *options = vfdw_table_options(RelationGetRelid(node->ss.ss_currentRelation));
+	VfdwOptions *options =
+		vfdw_table_options(rt_fetch(vfdw_scanned_relation(scan), es->rtable)->relid);
 	const VfdwStreamStats *stats = es->analyze ? vfdw_scan_stats(node) : NULL;
 
-	if (plan->ordered)
+	if (plan->count_only)
+		ExplainPropertyText("Collection Count", options->collection, es);
+	else if (plan->ordered)
 	{
 		char *rows = rows_text(plan, scan->fdw_exprs);
 

@@ -54,14 +54,14 @@ typedef struct DistanceKey
 } DistanceKey;
 
 static ForeignPath *
-make_path(PlannerInfo *root, RelOptInfo *baserel, Cost startup, Cost total, List *pathkeys,
-		  List *fdw_private)
+make_path(PlannerInfo *root, RelOptInfo *baserel, double rows, Cost startup, Cost total,
+		  List *pathkeys, Relids outer, List *fdw_private)
 {
-	return create_foreignscan_path(root, baserel, NULL, baserel->rows,
+	return create_foreignscan_path(root, baserel, NULL, rows,
 #if PG_VERSION_NUM >= 180000
 								   0, /* disabled_nodes */
 #endif
-								   startup, total, pathkeys, baserel->lateral_relids, NULL,
+								   startup, total, pathkeys, outer, NULL,
 #if PG_VERSION_NUM >= 170000
 								   NIL, /* fdw_restrictinfo */
 #endif
@@ -212,7 +212,8 @@ add_search_path(PlannerInfo *root, RelOptInfo *baserel, List *pathkeys, const Di
 	else
 		run += search;
 	add_path(baserel,
-			 (Path *) make_path(root, baserel, startup, startup + run, pathkeys,
+			 (Path *) make_path(root, baserel, baserel->rows, startup, startup + run, pathkeys,
+								baserel->lateral_relids,
 								list_make5(key->distance, key->query, makeInteger(key->column),
 										   makeInteger((int) key->metric), makeInteger(range))));
 }
@@ -234,18 +235,38 @@ add_ordered_path(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid)
 		add_search_path(root, baserel, list_make1(pathkey), &key);
 }
 
+/* Adds a path of the rows that pass, in no order; parameters NULL: none of other relations. */
+static void
+add_unordered_path(PlannerInfo *root, RelOptInfo *baserel, ParamPathInfo *parameters)
+{
+	const VfdwRelation *relation = baserel->fdw_private;
+	Relids outer = parameters != NULL ? parameters->ppi_req_outer : baserel->lateral_relids;
+	double rows = parameters != NULL ? parameters->ppi_rows : baserel->rows;
+	List *clauses = parameters != NULL
+						? list_concat_copy(baserel->baserestrictinfo, parameters->ppi_clauses)
+						: baserel->baserestrictinfo;
+	const VfdwConditions conditions = vfdw_plan_conditions(baserel, clauses, outer, -1);
+	double remote_rows = rows;
+	Cost startup;
+	Cost run;
+
+	if (conditions.local != NIL)
+		remote_rows *= Max(relation->remote_rows / baserel->rows, 1);
+	run = cost_of_rows(root, baserel, remote_rows, conditions.local, &startup);
+	/* A tenth of an operator per row: comparing it in the daemon's memory. */
+	run += 0.1 * cpu_operator_cost * vfdw_rows_compared(baserel, conditions.steps);
+	add_path(baserel,
+			 (Path *) make_path(root, baserel, rows, startup, startup + run, NIL, outer, NIL));
+}
+
 /* Callback: adds the paths. */
 void
 vectorGetForeignPaths(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid)
 {
 	const VfdwRelation *relation = baserel->fdw_private;
-	Cost startup;
-	Cost run = cost_of_rows(root, baserel, relation->remote_rows,
-							vfdw_local_conditions(baserel, -1), &startup);
+	ListCell *lc;
 
-	/* A tenth of an operator per row: finding it in the daemon's memory. */
-	run += 0.1 * cpu_operator_cost * relation->rows;
-	add_path(baserel, (Path *) make_path(root, baserel, startup, startup + run, NIL, NIL));
+	add_unordered_path(root, baserel, NULL);
 	if (relation->ranges != NIL)
 	{
 		const VfdwRange *range = linitial(relation->ranges);
@@ -257,6 +278,8 @@ vectorGetForeignPaths(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid
 		add_search_path(root, baserel, NIL, &key);
 	}
 	add_ordered_path(root, baserel, foreigntableid);
+	foreach (lc, vfdw_lookup_parameters(root, baserel))
+		add_unordered_path(root, baserel, lfirst(lc));
 }
 
 /*

@@ -46,13 +46,14 @@ enum PlanNumber
 	NUMBER_VECTOR_COLUMN,
 	NUMBER_METRIC,
 	NUMBER_RANGE,
+	NUMBER_COUNT_ONLY,
 	NUMBER_EXACT,
 	NUMBER_LIMITED,
 	NUMBER_CONTINUES,
 	NUMBER_SLACK,
 	NUMBER_ROWS_PER_MATCH,
 	NUMBER_SIBLINGS,
-	NUMBER_COUNT
+	NUMBERS
 };
 
 #define MAX_ROWS_PER_MATCH 1000000
@@ -60,21 +61,17 @@ enum PlanNumber
 static List *
 plan_to_private(const VfdwPlan *plan)
 {
-	int numbers[NUMBER_COUNT] = {
-		[NUMBER_ORDERED] = plan->ordered,
-		[NUMBER_VECTOR_COLUMN] = plan->vector_column,
-		[NUMBER_METRIC] = (int) plan->metric,
-		[NUMBER_RANGE] = plan->range,
-		[NUMBER_EXACT] = plan->exact,
-		[NUMBER_LIMITED] = plan->limited,
-		[NUMBER_CONTINUES] = plan->continues,
-		[NUMBER_SLACK] = plan->slack,
-		[NUMBER_ROWS_PER_MATCH] = plan->rows_per_match,
+	int numbers[NUMBERS] = {
+		[NUMBER_ORDERED] = plan->ordered,		[NUMBER_VECTOR_COLUMN] = plan->vector_column,
+		[NUMBER_METRIC] = (int) plan->metric,	[NUMBER_RANGE] = plan->range,
+		[NUMBER_COUNT_ONLY] = plan->count_only, [NUMBER_EXACT] = plan->exact,
+		[NUMBER_LIMITED] = plan->limited,		[NUMBER_CONTINUES] = plan->continues,
+		[NUMBER_SLACK] = plan->slack,			[NUMBER_ROWS_PER_MATCH] = plan->rows_per_match,
 		[NUMBER_SIBLINGS] = plan->siblings,
 	};
 	List *list = NIL;
 
-	for (int i = 0; i < NUMBER_COUNT; i++)
+	for (int i = 0; i < NUMBERS; i++)
 		list = lappend_int(list, numbers[i]);
 	return lappend(
 		list_make5(plan->columns, plan->filter_columns, plan->targets, plan->steps, list),
@@ -96,6 +93,7 @@ vfdw_plan_of(const ForeignScan *scan)
 	plan->vector_column = (AttrNumber) list_nth_int(numbers, NUMBER_VECTOR_COLUMN);
 	plan->metric = (enum vfdw_metric) list_nth_int(numbers, NUMBER_METRIC);
 	plan->range = list_nth_int(numbers, NUMBER_RANGE);
+	plan->count_only = list_nth_int(numbers, NUMBER_COUNT_ONLY) != 0;
 	plan->exact = list_nth_int(numbers, NUMBER_EXACT) != 0;
 	plan->limited = list_nth_int(numbers, NUMBER_LIMITED) != 0;
 	plan->continues = list_nth_int(numbers, NUMBER_CONTINUES) != 0;
@@ -225,8 +223,8 @@ plan_whole_rows(VfdwPlan *plan, const TargetUse *use, Relation table)
 	}
 }
 
-static void
-add_scan_target(List **scan_tlist, Expr *expr)
+void
+vfdw_add_scan_target(List **scan_tlist, Expr *expr)
 {
 	*scan_tlist =
 		lappend(*scan_tlist, makeTargetEntry(expr, list_length(*scan_tlist) + 1, NULL, false));
@@ -244,7 +242,7 @@ plan_distance_rows(VfdwPlan *plan, const TargetUse *use, const Needs *offered, E
 	TupleDesc descriptor = RelationGetDescr(table);
 	List *scan_tlist = NIL;
 
-	add_scan_target(&scan_tlist, copyObject(distance));
+	vfdw_add_scan_target(&scan_tlist, copyObject(distance));
 	plan->targets = lappend_int(plan->targets, VFDW_TARGET_DISTANCE);
 	for (int i = 0; i < descriptor->natts; i++)
 	{
@@ -254,9 +252,9 @@ plan_distance_rows(VfdwPlan *plan, const TargetUse *use, const Needs *offered, E
 			!(needs_attribute(use->needs, i + 1) || needs_attribute(use->pushed, i + 1) ||
 			  needs_attribute(offered, i + 1)))
 			continue;
-		add_scan_target(&scan_tlist,
-						(Expr *) makeVar(offered->relid, i + 1, attribute->atttypid,
-										 attribute->atttypmod, attribute->attcollation, 0));
+		vfdw_add_scan_target(&scan_tlist,
+							 (Expr *) makeVar(offered->relid, i + 1, attribute->atttypid,
+											  attribute->atttypmod, attribute->attcollation, 0));
 		add_target(plan, i + 1, use);
 	}
 	return scan_tlist;
@@ -412,40 +410,60 @@ note_dependencies(PlannerInfo *root, const VfdwCollectionFacts *facts)
 		root->glob->relationOids = lappend_oid(root->glob->relationOids, facts->source);
 }
 
+Index
+vfdw_scanned_relation(const ForeignScan *scan)
+{
+	return scan->scan.scanrelid > 0 ? scan->scan.scanrelid : bms_next_member(scan->fs_relids, -1);
+}
+
+ForeignScan *
+vfdw_make_scan(PlannerInfo *root, const RelOptInfo *baserel, VfdwPlan *plan,
+			   const VfdwConditions *conditions, Expr *query, List *tlist, List *scan_tlist)
+{
+	const VfdwRelation *relation = baserel->fdw_private;
+	Node *no_query = (Node *) makeNullConst(FLOAT4ARRAYOID, -1, InvalidOid);
+	Node *no_farthest = (Node *) makeNullConst(FLOAT8OID, -1, InvalidOid);
+	List *expressions;
+
+	expressions = list_make4(
+		query != NULL ? copyObject((Node *) query) : no_query,
+		limit_expression(plan, root->parse->limitCount),
+		limit_expression(plan, root->parse->limitOffset),
+		conditions->range != NULL ? copyObject((Node *) conditions->range->farthest) : no_farthest);
+	expressions = list_concat(expressions, copyObject(conditions->operands));
+	note_dependencies(root, relation->facts);
+	return make_foreignscan(tlist, conditions->local, plan->count_only ? 0 : baserel->relid,
+							expressions, plan_to_private(plan), scan_tlist, conditions->pushed,
+							NULL);
+}
+
 /* Callback: the plan node for the path that won. */
 ForeignScan *
 vectorGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
 					 ForeignPath *best_path, List *tlist, List *scan_clauses, Plan *outer_plan)
 {
-	const VfdwRelation *relation = baserel->fdw_private;
 	const List *path_private = best_path->fdw_private;
-	const VfdwConditions conditions = vfdw_plan_conditions(
+	const VfdwRelation *relation = baserel->fdw_private;
+	VfdwPlan plan = {.limited = limit_counts(root, &best_path->path), .rows_per_match = 1};
+	VfdwConditions conditions;
+	Expr *query = NULL;
+	List *scan_tlist;
+
+	if (IS_UPPER_REL(baserel))
+		return vfdw_plan_count(root, baserel, tlist);
+	conditions = vfdw_plan_conditions(
 		baserel, scan_clauses, PATH_REQ_OUTER(&best_path->path),
 		path_private == NIL ? -1 : intVal(list_nth(path_private, VFDW_PATH_RANGE)));
-	Node *query = (Node *) makeNullConst(FLOAT4ARRAYOID, -1, InvalidOid);
-	Node *farthest = (Node *) makeNullConst(FLOAT8OID, -1, InvalidOid);
-	double rows_per_match = relation->remote_rows / Max(best_path->path.rows, 1.0);
-	VfdwPlan plan = {.not_pushed = relation->not_pushed,
-					 .steps = conditions.steps,
-					 .limited = limit_counts(root, &best_path->path),
-					 .rows_per_match = 1};
-	List *scan_tlist;
-	List *expressions;
-
+	plan.not_pushed = relation->not_pushed;
+	plan.steps = conditions.steps;
 	if (conditions.local != NIL)
-		plan.rows_per_match = (int) Min(Max(rows_per_match, 1.0), MAX_ROWS_PER_MATCH);
+		plan.rows_per_match = (int) Min(
+			Max(relation->remote_rows / Max(best_path->path.rows, 1.0), 1.0), MAX_ROWS_PER_MATCH);
 	if (path_private != NIL)
 	{
 		plan_search(&plan, root, baserel, best_path, &conditions);
-		query = copyObject(list_nth(path_private, VFDW_PATH_QUERY));
+		query = list_nth(path_private, VFDW_PATH_QUERY);
 	}
-	if (conditions.range != NULL)
-		farthest = copyObject((Node *) conditions.range->farthest);
-	note_dependencies(root, relation->facts);
 	scan_tlist = plan_targets(&plan, root, baserel, foreigntableid, best_path, tlist, &conditions);
-	expressions = list_make4(query, limit_expression(&plan, root->parse->limitCount),
-							 limit_expression(&plan, root->parse->limitOffset), farthest);
-	expressions = list_concat(expressions, copyObject(conditions.operands));
-	return make_foreignscan(tlist, conditions.local, baserel->relid, expressions,
-							plan_to_private(&plan), scan_tlist, conditions.pushed, outer_plan);
+	return vfdw_make_scan(root, baserel, &plan, &conditions, query, tlist, scan_tlist);
 }

@@ -28,7 +28,8 @@ enum VfdwPlanExpression
  * after those, in VfdwPlan.filter_columns.
  */
 #define VFDW_TARGET_DISTANCE (-1)
-#define VFDW_TARGET_UNUSED	 (-2) /* nobody looks: NULL */
+#define VFDW_TARGET_COUNT	 (-2) /* of rows that pass */
+#define VFDW_TARGET_UNUSED	 (-3) /* nobody looks: NULL */
 
 typedef struct VfdwPlan
 {
@@ -40,6 +41,7 @@ typedef struct VfdwPlan
 	AttrNumber vector_column;
 	enum vfdw_metric metric;
 	int range;			/* enum vfdw_range, of the distance; its clause is the last recheck qual */
+	bool count_only;	/* the only row is the number of rows that pass */
 	bool exact;			/* rows that the index misses would be missed in the result */
 	bool limited;		/* the LIMIT expressions tell how many rows to ask for at first */
 	bool continues;		/* more rows than the LIMIT may well be asked for */
@@ -50,6 +52,8 @@ typedef struct VfdwPlan
 } VfdwPlan;
 
 extern VfdwPlan *vfdw_plan_of(const ForeignScan *scan);
+/* Number of the foreign table among the plan's relations; also of a plan that scans none. */
+extern Index vfdw_scanned_relation(const ForeignScan *scan);
 
 /* RelOptInfo.fdw_private, from relsize.c to plan.c. */
 typedef struct VfdwRelation
@@ -102,6 +106,23 @@ typedef struct VfdwConditions
 /* Of the clauses of a plan: baserestrictinfo's and, for a path with parameters, join clauses. */
 extern VfdwConditions vfdw_plan_conditions(const RelOptInfo *baserel, List *scan_clauses,
 										   Relids outer, int range);
+
+/* plan.c, for count_path.c */
+extern void vfdw_add_scan_target(List **scan_tlist, Expr *expr);
+/* query NULL: no search by distance. A plan for an upper relation scans no relation. */
+extern ForeignScan *vfdw_make_scan(PlannerInfo *root, const RelOptInfo *baserel, VfdwPlan *plan,
+								   const VfdwConditions *conditions, Expr *query, List *tlist,
+								   List *scan_tlist);
+
+/* count_path.c */
+extern ForeignScan *vfdw_plan_count(PlannerInfo *root, RelOptInfo *upper_rel, List *tlist);
+
+/* lookup_path.c */
+
+/* Parameters (ParamPathInfo) with which join clauses can go over. */
+extern List *vfdw_lookup_parameters(PlannerInfo *root, RelOptInfo *baserel);
+/* Rows that the daemon looks at to find those that pass a filter. */
+extern double vfdw_rows_compared(const RelOptInfo *baserel, const List *steps);
 
 /* deparse.c: from the plan to the request */
 

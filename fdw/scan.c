@@ -36,6 +36,7 @@
 struct VfdwScan
 {
 	ForeignScanState *node;
+	Relation table; /* the foreign table, also where the node scans no relation */
 	VfdwPlan *plan;
 	VfdwOptions *options;
 	VfdwRequest *request;
@@ -88,7 +89,7 @@ scan_user(const ForeignScan *plan, EState *estate)
 #if PG_VERSION_NUM >= 160000
 	return OidIsValid(plan->checkAsUser) ? plan->checkAsUser : GetUserId();
 #else
-	const RangeTblEntry *rte = exec_rt_fetch(plan->scan.scanrelid, estate);
+	const RangeTblEntry *rte = exec_rt_fetch(vfdw_scanned_relation(plan), estate);
 
 	return OidIsValid(rte->checkAsUser) ? rte->checkAsUser : GetUserId();
 #endif
@@ -98,7 +99,7 @@ static void
 make_readers(VfdwScan *scan)
 {
 	TupleDesc descriptor = scan->node->ss.ss_ScanTupleSlot->tts_tupleDescriptor;
-	TupleDesc table = RelationGetDescr(scan->node->ss.ss_currentRelation);
+	TupleDesc table = RelationGetDescr(scan->table);
 	ListCell *lc;
 
 	scan->targets = palloc0(sizeof(int) * (descriptor->natts + 1));
@@ -121,6 +122,21 @@ make_readers(VfdwScan *scan)
 			 descriptor->natts);
 }
 
+/* Opened and locked by the executor, and closed with the other relations of the query. */
+static Relation
+scanned_table(const ForeignScanState *node)
+{
+	const ForeignScan *plan = (const ForeignScan *) node->ss.ps.plan;
+
+	if (node->ss.ss_currentRelation != NULL)
+		return node->ss.ss_currentRelation;
+#if PG_VERSION_NUM >= 180000
+	return ExecGetRangeTableRelation(node->ss.ps.state, vfdw_scanned_relation(plan), false);
+#else
+	return ExecGetRangeTableRelation(node->ss.ps.state, vfdw_scanned_relation(plan));
+#endif
+}
+
 static void
 init_expressions(VfdwScan *scan, const ForeignScan *plan)
 {
@@ -140,7 +156,7 @@ vectorBeginForeignScan(ForeignScanState *node, int eflags)
 {
 	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
 	EState *estate = node->ss.ps.state;
-	Relation table = node->ss.ss_currentRelation;
+	Relation table;
 	VfdwScan *scan;
 
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
@@ -148,11 +164,13 @@ vectorBeginForeignScan(ForeignScanState *node, int eflags)
 
 	scan = palloc0(sizeof(VfdwScan));
 	scan->node = node;
+	scan->table = table = scanned_table(node);
 	scan->plan = vfdw_plan_of(plan);
 	scan->options = vfdw_table_options(RelationGetRelid(table));
 	vfdw_check_source_privileges(table, scan->options);
 	scan->request = vfdw_make_request(scan->plan, table, scan->options, scan_user(plan, estate));
-	scan->request->tolerant = scan->options->on_unavailable == VFDW_ON_UNAVAILABLE_SCAN;
+	scan->request->tolerant =
+		scan->options->on_unavailable == VFDW_ON_UNAVAILABLE_SCAN && !scan->plan->count_only;
 	init_expressions(scan, plan);
 	scan->query_context = AllocSetContextCreate(estate->es_query_cxt, "vector_fdw query vector",
 												ALLOCSET_SMALL_SIZES);
@@ -273,7 +291,7 @@ start_siblings(VfdwScan *scan)
 static bool
 next_batch(VfdwScan *scan)
 {
-	Relation table = scan->node->ss.ss_currentRelation;
+	Relation table = scan->table;
 	const vfdw_error *why;
 	MemoryContext old_context;
 
@@ -351,6 +369,24 @@ fill_slot(VfdwScan *scan, TupleTableSlot *slot)
 	}
 }
 
+/* The only row of a plan that counts. */
+static void
+count_rows(VfdwScan *scan, TupleTableSlot *slot)
+{
+	const vfdw_rows *batch = NULL;
+	uint64 count = 0;
+
+	if (vfdw_stream_next(scan->stream, &batch) == VFDW_STREAM_BATCH)
+		count = batch->matching_rows;
+	for (int i = 0; i < scan->target_count; i++)
+	{
+		slot->tts_isnull[i] = scan->targets[i] != VFDW_TARGET_COUNT;
+		slot->tts_values[i] = slot->tts_isnull[i] ? (Datum) 0 : Int64GetDatum((int64) count);
+	}
+	ExecStoreVirtualTuple(slot);
+	scan->at_end = true;
+}
+
 /* Callback: the next row. */
 TupleTableSlot *
 vectorIterateForeignScan(ForeignScanState *node)
@@ -365,6 +401,12 @@ vectorIterateForeignScan(ForeignScanState *node)
 	{
 		start_scan(scan);
 		start_siblings(scan);
+	}
+	if (scan->plan->count_only)
+	{
+		if (!scan->at_end)
+			count_rows(scan, slot);
+		return slot;
 	}
 	while (!scan->at_end && scan->local == NULL &&
 		   (scan->batch == NULL || scan->next_row >= scan->batch->rows))

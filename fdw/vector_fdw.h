@@ -230,6 +230,8 @@ extern void vfdw_pushdown_init(void);
 /* relsize.c, path.c, scan.c, explain.c, analyze.c, import.c: callbacks, see vector_fdw.c */
 extern void vectorGetForeignRelSize(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid);
 extern void vectorGetForeignPaths(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid);
+extern void vectorGetForeignUpperPaths(PlannerInfo *root, UpperRelationKind stage,
+									   RelOptInfo *input_rel, RelOptInfo *output_rel, void *extra);
 extern ForeignScan *vectorGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
 										 ForeignPath *best_path, List *tlist, List *scan_clauses,
 										 Plan *outer_plan);

@@ -75,8 +75,9 @@ sub operand
 	my ($query, $literal, $type) = @_;
 	$type =~ s/ COLLATE.*//;
 	$type =~ s/\(\d+\)//;
-	if ($literal =~ /^(.*)::([a-z0-9]+(?:\[\])?)$/s) { ($literal, $type) = ($1, $2); }
+	if ($literal !~ /^ARRAY/ && $literal =~ /^(.*)::([a-z0-9]+)$/s) { ($literal, $type) = ($1, $2); }
 	return $literal if $literal eq 'now()';
+	$literal = "'$literal'" if $literal =~ /^[-\d]/;    # -1::smallint is -(1::smallint)
 	return "$literal\::$type" if !$query->{parameters} || !chance(0.5);
 	push @{ $query->{types} }, $type;
 	push @{ $query->{values} }, $literal;
@@ -97,7 +98,7 @@ sub array_for
 	my ($type) = $column->[1] =~ /^([a-z ]+)/;
 	$type =~ s/ $//;
 	$type = 'bpchar' if $type eq 'char';
-	return [ 'ARRAY[' . join(', ', @values) . ']', $type . '[]' ];
+	return [ 'ARRAY[' . join(', ', map { /^-/ ? "($_)" : $_ } @values) . "]\::$type\[]", $type . '[]' ];
 }
 
 sub comparison
@@ -154,7 +155,7 @@ sub json_condition
 # What the daemon cannot answer, in whole or in part.
 sub local_condition
 {
-	return pick('i4 % 3 = 1', 'length(tx) > 1', 'i4 = i2', 'coalesce(b, true)', 'upper(tc) = \'A\'', 'i4 + 1 < 5', 'f4 < f8',
+	return pick('i4 % 3 = 1', 'length(tx) > 1', 'i4 = i2', 'coalesce(b, true)', 'upper(tc) = \'A\'', 'i4 / 2 < 5', 'f4 < f8',
 		'i4 > 1.5', 'e < \'happy\'', 'bp < \'b\'', 'tx < \'b\'', 'extract(year FROM d) = 2020', 'CASE WHEN b THEN i4 > 3 ELSE NULL END');
 }
 
@@ -252,7 +253,7 @@ sub grouped
 sub joined
 {
 	my ($query) = @_;
-	my $on = pick('%T.id = o.n', '%T.i4 = o.n', '%T.i8 = o.n', '%T.tx = o.t', '%T.i2 = o.n AND %T.tc = o.t', '%T.id = ANY (o.ns)', '%T.i4 < o.n');
+	my $on = pick('%T.id = o.number', '%T.i4 = o.number', '%T.i8 = o.number', '%T.tx = o.word', '%T.i2 = o.number AND %T.tc = o.word', '%T.id = ANY (o.numbers)', '%T.i4 < o.number');
 	my $kind = pick('JOIN', 'JOIN', 'LEFT JOIN');
 	my $from = $kind eq 'JOIN' ? "FROM %T JOIN others o ON $on" : "FROM others o LEFT JOIN %T ON $on";
 	return "SELECT %T.id, o.k, %T.i4, %D $from " . where($query, 0.1) . ' ORDER BY %D, %T.id, o.k' . limit($query);
@@ -262,8 +263,8 @@ sub semijoined
 {
 	my ($query) = @_;
 	my $where = where($query, 0.1) || 'WHERE true';
-	my $semi = pick('id IN (SELECT n FROM others)', 'EXISTS (SELECT FROM others WHERE others.n = %T.i4)', 'i4 NOT IN (SELECT n FROM others WHERE n IS NOT NULL)',
-		'NOT EXISTS (SELECT FROM others WHERE others.t = %T.tx)', 'id = (SELECT max(n) FROM others)', 'i4 = ANY (ARRAY(SELECT n FROM others))');
+	my $semi = pick('id IN (SELECT number FROM others)', 'EXISTS (SELECT FROM others WHERE others.number = %T.i4)', 'i4 NOT IN (SELECT number FROM others WHERE number IS NOT NULL)',
+		'NOT EXISTS (SELECT FROM others WHERE others.word = %T.tx)', 'id = (SELECT max(number) FROM others)', 'i4 = ANY (ARRAY(SELECT number FROM others))');
 	return "SELECT id, %D FROM %T $where AND $semi ORDER BY %D, id" . limit($query);
 }
 
@@ -271,7 +272,7 @@ sub lateral
 {
 	my ($query) = @_;
 	my $where = where($query, 0) || 'WHERE true';
-	my $on = pick('true', 'i4 = o.n', 'i4 < o.n', 'tx = o.t', 'tc >= o.t COLLATE "C"', 'id = ANY (o.ns)', 'v <-> o.v < o.n', '(o.n IS NULL OR i2 = o.n)');
+	my $on = pick('true', 'i4 = o.number', 'i4 < o.number', 'tx = o.word', 'tc >= o.word COLLATE "C"', 'id = ANY (o.numbers)', 'v <-> o.v < o.number', '(o.number IS NULL OR i2 = o.number)');
 	my $k = 1 + int rand 5;
 	return "SELECT o.k, near.* FROM others o CROSS JOIN LATERAL (SELECT id, v <-> o.v AS d FROM %T $where AND $on ORDER BY v <-> o.v, id LIMIT $k) near ORDER BY k, d, id";
 }

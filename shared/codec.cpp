@@ -7,6 +7,8 @@
 #include <msgpack.hpp>
 #include <type_traits>
 
+#include "shared/limits.h"
+
 namespace vfdw {
 namespace {
 
@@ -89,6 +91,9 @@ void UnpackValue(const msgpack::object& object, T* out) {
     object.convert(*out);  // throws type_error for another type or a number out of range
   } else if constexpr (IsVector<T>::value) {
     if (object.type != msgpack::type::ARRAY) throw msgpack::type_error();
+    // A node may be a byte on the wire, and is a hundred in memory.
+    if (std::is_same_v<T, std::vector<FilterNode>> && object.via.array.size > VFDW_MAX_FILTER_NODES)
+      throw msgpack::array_size_overflow("a filter has too many nodes");
     out->resize(object.via.array.size);
     for (uint32_t i = 0; i < object.via.array.size; i++)
       UnpackValue(object.via.array.ptr[i], &(*out)[i]);

@@ -20,6 +20,9 @@
 #define VFDW_MAX_NAME_BYTES 1024
 /* Columns of one collection: key + vector + included. */
 #define VFDW_MAX_COLUMNS 1600
+/* Nodes of one filter, and how deep they may stand within each other. */
+#define VFDW_MAX_FILTER_NODES 10000
+#define VFDW_MAX_FILTER_DEPTH 200
 #define VFDW_MIN_EF_SEARCH 1
 #define VFDW_MAX_EF_SEARCH 100000
 #define VFDW_MAX_NPROBE 1000000

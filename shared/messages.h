@@ -133,8 +133,9 @@ struct FilterNode {
   std::vector<std::string> values;  // as the column's encoding has them; of arrays, the elements
   bool has_null = false;            // NULL was among the values
   uint8_t element = 0;              // enum ValueEncoding of an array's elements
+  uint32_t type_oid = 0;            // whose operators are meant; 0: those of the column's own type
   VFDW_FIELDS(VFDW_FIELD(1, kind) VFDW_FIELD(2, arity) VFDW_FIELD(3, column) VFDW_FIELD(4, values)
-                  VFDW_FIELD(5, has_null) VFDW_FIELD(6, element))
+                  VFDW_FIELD(5, has_null) VFDW_FIELD(6, element) VFDW_FIELD(7, type_oid))
 };
 
 enum class RangeBound : uint8_t { kNone = 0, kLess = 1, kLessEqual = 2 };

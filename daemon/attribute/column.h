@@ -40,6 +40,10 @@ class Column {
   size_t rows() const { return rows_; }
   bool has_nulls() const { return null_count_ > 0; }
   bool IsNull(size_t row) const { return null_count_ > 0 && nulls_[row]; }
+  // A byte for each row, 1 where NULL; null when no row is.
+  const uint8_t* null_flags() const { return null_count_ > 0 ? nulls_.data() : nullptr; }
+  // All values, one after the other. REQUIRES: an encoding of fixed length.
+  const char* fixed_values() const { return fixed_.data(); }
   // The bytes of a value; zeros or empty where NULL. Valid while the column is not appended to.
   std::string_view Value(size_t row) const {
     if (width_ > 0) return {fixed_.data() + row * width_, width_};

@@ -56,20 +56,65 @@ Status CheckQuery(const SegmentSet& set, const Query& query) {
 }
 
 ResultStream::ResultStream(std::shared_ptr<const SegmentSet> set, Query query)
-    : set_(std::move(set)), query_(std::move(query)) {
-  const bool ordered = !query_.vector.empty();
-  vectors_exhausted_ = !ordered || set_->vector_rows == 0;
+    : set_(std::move(set)),
+      query_(std::move(query)),
+      allowed_(set_->segments.size()),
+      filter_applied_(query_.filter == nullptr) {
+  for (size_t s = 0; s < allowed_.size(); s++) allowed_[s].rows = set_->segments[s].live_rows;
   index_asked_ = query_.exact || query_.k == 0 || query_.after.has_value();
-  if (query_.after) {
-    if (query_.after->distance_is_null || !ordered) {
-      vectors_exhausted_ = true;
-      SkipToPosition(*query_.after);
-    } else {
-      last_ = query_.after;
-    }
+  const bool ordered = !query_.vector.empty();
+  if (query_.after && (query_.after->distance_is_null || !ordered)) {
+    vectors_exhausted_ = true;
+    SkipToPosition(*query_.after);
+  } else if (query_.after) {
+    last_ = query_.after;
   }
-  if (set_->rows == 0) exhausted_ = true;
+  vectors_exhausted_ |= !ordered;
+  CountMatching();
   StartBatch();
+}
+
+// What follows from how many rows may be in the answer.
+void ResultStream::CountMatching() {
+  matching_rows_ = matching_vector_rows_ = 0;
+  for (uint32_t s = 0; s < allowed_.size(); s++) {
+    matching_rows_ += allowed_[s].rows;
+    if (set_->segments[s]->has_vectors()) matching_vector_rows_ += allowed_[s].rows;
+  }
+  vectors_exhausted_ |= matching_vector_rows_ == 0;
+  exhausted_ |= matching_rows_ == 0;
+  // A distance that is NULL is within no range.
+  exhausted_ |= vectors_exhausted_ && query_.range != vfdw::RangeBound::kNone;
+}
+
+Status ResultStream::ApplyFilter(const std::atomic<bool>* cancelled) {
+  if (filter_applied_) return {};
+  for (uint32_t s = 0; s < allowed_.size(); s++) {
+    const SegmentView& view = set_->segments[s];
+    if (view.live_rows == 0) continue;
+    const FilteredRows rows{view->columns(), view->has_vectors(),
+                            view.live ? view.live->words() : nullptr};
+    VFDW_ASSIGN_OR_RETURN(allowed_[s].words, query_.filter->Evaluate(rows, cancelled));
+    allowed_[s].rows = CountAllowed(allowed_[s].words.data(), view->rows());
+    // All pass: a search is cheaper without a bitmap.
+    if (allowed_[s].rows == view.live_rows) allowed_[s].words = {};
+  }
+  filter_applied_ = true;
+  CountMatching();
+  if (exhausted_) stats_.strategy = "exact";
+  return {};
+}
+
+const uint64_t* ResultStream::AllowedRows(uint32_t segment) const {
+  if (!allowed_[segment].words.empty()) return allowed_[segment].words.data();
+  const SegmentView& view = set_->segments[segment];
+  return view.live ? view.live->words() : nullptr;
+}
+
+bool ResultStream::IsWithinRange(double distance) const {
+  if (query_.range == vfdw::RangeBound::kNone) return true;
+  const int order = vfdw_compare_distances(distance, query_.max_distance);
+  return query_.range == vfdw::RangeBound::kLess ? order < 0 : order <= 0;
 }
 
 void ResultStream::StartBatch() {
@@ -87,6 +132,7 @@ Status ResultStream::Next(size_t max_rows, const std::atomic<bool>* cancelled,
                           std::vector<RowRef>* out) {
   pending_.erase(pending_.begin(), pending_.begin() + static_cast<ptrdiff_t>(pending_next_));
   pending_next_ = 0;
+  VFDW_RETURN_IF_ERROR(ApplyFilter(cancelled));
   if (batch_left_ == 0) StartBatch();
   uint64_t left = std::min<uint64_t>(max_rows, batch_left_);
   while (left > 0) {
@@ -130,31 +176,46 @@ Status ResultStream::RefillOrdered(const std::atomic<bool>* cancelled) {
     wanted = step_of_all_;
     step_of_all_ *= 2;
   }
-  wanted = std::min(wanted, set_->vector_rows);
+  wanted = std::min(wanted, matching_vector_rows_);
   const bool approximately = !index_asked_;
   index_asked_ = true;
 
   std::vector<RowRef> found;
   VFDW_RETURN_IF_ERROR(SearchSegments(wanted, approximately, cancelled, &found));
+  if (approximately && stats_.strategy != "exact" && !found.empty() &&
+      !IsWithinRange(found.back().distance)) {
+    // The index may have missed rows of the range for rows beyond it.
+    found.clear();
+    VFDW_RETURN_IF_ERROR(SearchSegments(wanted, /*approximately=*/false, cancelled, &found));
+    stats_.strategy = "exact";
+    stats_.effort = 0;
+  }
   // An index gives as many rows as it was asked for, or as there are.
-  if (found.size() < wanted || found.size() == set_->vector_rows) vectors_exhausted_ = true;
+  if (found.size() < wanted || found.size() == matching_vector_rows_) vectors_exhausted_ = true;
+  while (!found.empty() && !IsWithinRange(found.back().distance)) {
+    found.pop_back();
+    vectors_exhausted_ = true;
+  }
   if (!found.empty()) {
     const RowRef& last = found.back();
     last_ = StreamPosition{last.distance, false, set_->segments[last.segment]->VersionOf(last.row)};
     pending_.insert(pending_.end(), found.begin(), found.end());
   }
-  if (vectors_exhausted_ && set_->rows == set_->vector_rows) exhausted_ = true;
+  if (vectors_exhausted_ &&
+      (matching_rows_ == matching_vector_rows_ || query_.range != vfdw::RangeBound::kNone))
+    exhausted_ = true;
   return {};
 }
 
-SearchParams ResultStream::ParamsFor(const SegmentView& view, size_t wanted, bool approximately,
+SearchParams ResultStream::ParamsFor(uint32_t segment, size_t wanted, bool approximately,
                                      const std::atomic<bool>* cancelled) const {
+  const SegmentView& view = set_->segments[segment];
   SearchParams params;
   params.k = wanted;
   params.exact = !approximately;
   params.cancelled = cancelled;
   params.effort = view->index().kind() == IndexKind::kIvf ? query_.nprobe : query_.ef_search;
-  if (view.live) params.allowed_rows = view.live->words();
+  params.allowed_rows = AllowedRows(segment);
   if (last_) params.after = BoundFor(*view, *last_);
   return params;
 }
@@ -166,8 +227,8 @@ Status ResultStream::SearchSegments(size_t wanted, bool approximately,
   std::vector<Candidate> candidates;
   for (uint32_t s = 0; s < set_->segments.size(); s++) {
     const Segment& segment = *set_->segments[s];
-    if (!segment.has_vectors() || set_->segments[s].live_rows == 0) continue;
-    const SearchParams params = ParamsFor(set_->segments[s], wanted, approximately, cancelled);
+    if (!segment.has_vectors() || allowed_[s].rows == 0) continue;
+    const SearchParams params = ParamsFor(s, wanted, approximately, cancelled);
     SearchStats stats;
     if (query_.metric == segment.index().metric()) {
       VFDW_RETURN_IF_ERROR(
@@ -197,6 +258,33 @@ Status ResultStream::SearchSegments(size_t wanted, bool approximately,
   return {};
 }
 
+Result<uint64_t> ResultStream::Count(const std::atomic<bool>* cancelled) {
+  VFDW_RETURN_IF_ERROR(ApplyFilter(cancelled));
+  stats_.strategy = "count";
+  if (query_.range == vfdw::RangeBound::kNone) return matching_rows_;
+  uint64_t total = 0;
+  for (uint32_t s = 0; s < set_->segments.size(); s++) {
+    const Segment& segment = *set_->segments[s];
+    if (!segment.has_vectors() || allowed_[s].rows == 0) continue;
+    uint64_t count;
+    if (!CountWithin(segment.vectors(), query_.metric, query_.vector.data(),
+                     ParamsFor(s, 0, /*approximately=*/false, cancelled), query_.max_distance,
+                     query_.range == vfdw::RangeBound::kLessEqual, &count))
+      return CanceledStatus();
+    stats_.candidates += allowed_[s].rows;
+    total += count;
+  }
+  return total;
+}
+
+size_t ResultStream::memory_bytes() const {
+  size_t bytes = pending_.capacity() * sizeof(RowRef) + query_.vector.capacity() * sizeof(float) +
+                 (query_.filter ? query_.filter->memory_bytes() : 0);
+  for (const Allowed& allowed : allowed_)
+    bytes += sizeof(allowed) + allowed.words.capacity() * sizeof(uint64_t);
+  return bytes;
+}
+
 void ResultStream::SkipToPosition(const StreamPosition& position) {
   for (scan_segment_ = 0; scan_segment_ < set_->segments.size(); scan_segment_++) {
     const Segment& segment = *set_->segments[scan_segment_];
@@ -214,12 +302,12 @@ void ResultStream::RefillInStoredOrder(bool vectorless_only) {
   while (scan_segment_ < set_->segments.size() && added < kStoredRowsAtOnce) {
     const SegmentView& view = set_->segments[scan_segment_];
     const bool skipped = vectorless_only && view->has_vectors();
-    if (skipped || scan_row_ >= view->rows()) {
+    if (skipped || allowed_[scan_segment_].rows == 0 || scan_row_ >= view->rows()) {
       scan_segment_++;
       scan_row_ = 0;
       continue;
     }
-    if (view.IsLive(scan_row_)) {
+    if (IsAllowed(AllowedRows(scan_segment_), scan_row_)) {
       pending_.push_back({0, scan_segment_, scan_row_});
       added++;
     }
@@ -233,21 +321,21 @@ void ResultStream::RefillInStoredOrder(bool vectorless_only) {
 void ResultStream::RefillSample() {
   stats_.strategy = "sample";
   exhausted_ = true;
-  const uint64_t wanted = std::min(query_.sample_rows, set_->rows);
+  const uint64_t wanted = std::min(query_.sample_rows, matching_rows_);
   std::mt19937_64 random(query_.sample_seed);
   std::unordered_set<uint64_t> chosen;
-  for (uint64_t top = set_->rows - wanted; top < set_->rows; top++) {
+  for (uint64_t top = matching_rows_ - wanted; top < matching_rows_; top++) {
     const uint64_t pick = std::uniform_int_distribution<uint64_t>(0, top)(random);
     if (!chosen.insert(pick).second) chosen.insert(top);
   }
   std::vector<uint64_t> ordered(chosen.begin(), chosen.end());
   std::sort(ordered.begin(), ordered.end());
   auto next = ordered.begin();
-  uint64_t ordinal = 0;  // among the live rows
+  uint64_t ordinal = 0;  // among the rows allowed
   for (uint32_t s = 0; s < set_->segments.size() && next != ordered.end(); s++) {
-    const SegmentView& view = set_->segments[s];
-    for (uint32_t row = 0; row < view->rows() && next != ordered.end(); row++) {
-      if (!view.IsLive(row) || ordinal++ != *next) continue;
+    const size_t rows = allowed_[s].rows == 0 ? 0 : set_->segments[s]->rows();
+    for (uint32_t row = 0; row < rows && next != ordered.end(); row++) {
+      if (!IsAllowed(AllowedRows(s), row) || ordinal++ != *next) continue;
       pending_.push_back({0, s, row});
       ++next;
     }

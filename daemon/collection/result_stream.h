@@ -6,6 +6,10 @@
 // order never breaks, no row comes twice, and a reader that goes on to the end has had each row
 // once, except those that the index missed among the first k. Rows without a vector come last.
 //
+// A filter is evaluated once, for all segments, before the first row is looked for. A range ends
+// the stream at its distance; if the index found fewer rows within it than were wanted, they are
+// looked for exactly, so that none is missing.
+//
 // Not thread-safe: one reader. Holds the segment set, hence sees one state of the collection.
 #ifndef VECTORD_COLLECTION_RESULT_STREAM_H
 #define VECTORD_COLLECTION_RESULT_STREAM_H
@@ -17,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/attribute/filter.h"
 #include "daemon/base/status.h"
 #include "daemon/collection/segment_set.h"
 #include "shared/metric.h"
@@ -46,6 +51,9 @@ struct Query {
   std::optional<StreamPosition> after;
   uint64_t sample_rows = 0;  // unordered only: as many rows by chance
   uint64_t sample_seed = 0;
+  std::shared_ptr<const Filter> filter;              // null: all rows
+  vfdw::RangeBound range = vfdw::RangeBound::kNone;  // of max_distance; only with a vector
+  double max_distance = 0;
 };
 
 struct StreamStats {
@@ -64,6 +72,9 @@ class ResultStream {
   // *cancelled turned true.
   Status Next(size_t max_rows, const std::atomic<bool>* cancelled, std::vector<RowRef>* out);
 
+  // How many rows the stream has in all, found without it. REQUIRES: no sample, no position.
+  Result<uint64_t> Count(const std::atomic<bool>* cancelled);
+
   // The last n rows handed out come again, first. REQUIRES: n <= rows of the last Next().
   void PutBack(size_t n);
 
@@ -73,6 +84,8 @@ class ResultStream {
   bool batch_reached() const { return batch_left_ == 0; }
   // Rows that were found already and wait to be asked for.
   size_t pending() const { return pending_.size() - pending_next_; }
+  // What is held for the continuation, beside the set.
+  size_t memory_bytes() const;
   const SegmentSet& set() const { return *set_; }
   const std::shared_ptr<const SegmentSet>& shared_set() const { return set_; }
   const Query& query() const { return query_; }
@@ -80,7 +93,17 @@ class ResultStream {
   bool IsVectorless(const RowRef& ref) const { return !set_->segments[ref.segment]->has_vectors(); }
 
  private:
+  // The rows of a segment that may be in the answer.
+  struct Allowed {
+    std::vector<uint64_t> words;  // empty: those that live
+    uint64_t rows = 0;
+  };
+
   void StartBatch();
+  Status ApplyFilter(const std::atomic<bool>* cancelled);
+  void CountMatching();
+  const uint64_t* AllowedRows(uint32_t segment) const;
+  bool IsWithinRange(double distance) const;
   Status Refill(const std::atomic<bool>* cancelled);
   Status RefillOrdered(const std::atomic<bool>* cancelled);
   void RefillInStoredOrder(bool vectorless_only);
@@ -88,12 +111,16 @@ class ResultStream {
   void SkipToPosition(const StreamPosition& position);
   Status SearchSegments(size_t wanted, bool approximately, const std::atomic<bool>* cancelled,
                         std::vector<RowRef>* found);
-  SearchParams ParamsFor(const SegmentView& view, size_t wanted, bool approximately,
+  SearchParams ParamsFor(uint32_t segment, size_t wanted, bool approximately,
                          const std::atomic<bool>* cancelled) const;
 
   const std::shared_ptr<const SegmentSet> set_;
   Query query_;
   StreamStats stats_;
+  std::vector<Allowed> allowed_;  // of each segment
+  bool filter_applied_ = false;   // or there is none
+  uint64_t matching_rows_ = 0;    // in allowed_
+  uint64_t matching_vector_rows_ = 0;
   std::vector<RowRef> pending_;
   size_t pending_next_ = 0;
   uint64_t batch_rows_ = 0;  // of the current batch, 0 before the first

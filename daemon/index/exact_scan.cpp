@@ -62,6 +62,32 @@ size_t ScanAllowed(const BoundQuery& query, size_t begin, size_t end, const Sear
 
 }  // namespace
 
+bool CountWithin(const VectorStore& store, vfdw_metric metric, const float* query,
+                 const SearchParams& params, double max_distance, bool inclusive, uint64_t* count) {
+  *count = 0;
+  const BoundQuery bound(store, metric, query);
+  uint32_t rows[kBatch];
+  double distances[kBatch];
+  for (size_t first = 0; first < store.size(); first += kBatch) {
+    constexpr size_t kRowsBetweenLooks = 1024;
+    if (first % kRowsBetweenLooks == 0 && params.cancelled != nullptr &&
+        params.cancelled->load(std::memory_order_relaxed))
+      return false;
+    size_t found = 0;
+    const size_t end = std::min(store.size(), first + kBatch);
+    for (size_t row = first; row < end; row++)
+      if (IsAllowed(params.allowed_rows, static_cast<uint32_t>(row)))
+        rows[found++] = static_cast<uint32_t>(row);
+    if (found == 0) continue;
+    bound.Gather(rows, found, distances);
+    for (size_t i = 0; i < found; i++) {
+      const int order = vfdw_compare_distances(distances[i], max_distance);
+      *count += inclusive ? order <= 0 : order < 0;
+    }
+  }
+  return true;
+}
+
 size_t CountAllowed(const uint64_t* allowed_rows, size_t rows) {
   if (allowed_rows == nullptr) return rows;
   size_t count = 0;

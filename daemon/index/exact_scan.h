@@ -24,6 +24,12 @@ namespace vectord {
                             const SearchParams& params, size_t row_bytes, TopK* best,
                             SearchStats* stats);
 
+// How many rows that params allows are at most that far, or, not inclusive, nearer. NaN is farther
+// than every number. False: cancelled.
+[[nodiscard]] bool CountWithin(const VectorStore& store, vfdw_metric metric, const float* query,
+                               const SearchParams& params, double max_distance, bool inclusive,
+                               uint64_t* count);
+
 // How many of the first `rows` rows the bitmap allows; all when it is null.
 size_t CountAllowed(const uint64_t* allowed_rows, size_t rows);
 

@@ -138,10 +138,6 @@ class HeapBeam {
   std::vector<KeyedRow>& frontier_;
 };
 
-bool IsAllowed(const uint64_t* allowed_rows, uint32_t row) {
-  return allowed_rows == nullptr || (allowed_rows[row / 64] >> (row % 64) & 1) != 0;
-}
-
 struct Walk {
   const HnswGraph& graph;
   const VectorStore& store;

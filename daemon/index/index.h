@@ -39,6 +39,11 @@ struct SearchParams {
   std::optional<Candidate> after;
 };
 
+// Whether a bitmap like SearchParams::allowed_rows has the row.
+inline bool IsAllowed(const uint64_t* allowed_rows, uint32_t row) {
+  return allowed_rows == nullptr || (allowed_rows[row / 64] >> (row % 64) & 1) != 0;
+}
+
 struct SearchStats {
   uint64_t distances_computed = 0;
   uint64_t hops = 0;          // graph nodes expanded, or lists scanned

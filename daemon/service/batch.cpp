@@ -27,6 +27,11 @@ void DescribeSearch(const ResultStream& stream, vfdw::SearchReply* reply) {
   reply->index = IndexKindName(set.definition->index.kind);
 }
 
+// Why the request was stopped, if that is what ended the search.
+Status StatusOf(const Status& found, const RequestContext& context) {
+  return found.code() == ErrorCode::CANCELED && context.cancelled ? context.StopStatus() : found;
+}
+
 }  // namespace
 
 Result<Batch> NextBatch(Service& service, const RequestContext& context, uint32_t batch_rows,
@@ -41,8 +46,7 @@ Result<Batch> NextBatch(Service& service, const RequestContext& context, uint32_
   const int64_t began_us = SteadyNowUs();
   std::vector<RowRef> rows;
   const Status found = stream.Next(max_rows, &context.cancelled, &rows);
-  if (!found.ok())
-    return found.code() == ErrorCode::CANCELED && context.cancelled ? context.StopStatus() : found;
+  if (!found.ok()) return StatusOf(found, context);
   const size_t taken = encoder.RowsWithin(rows, VFDW_REPLY_TARGET_BYTES);
   if (taken < rows.size()) {
     stream.PutBack(rows.size() - taken);
@@ -54,6 +58,20 @@ Result<Batch> NextBatch(Service& service, const RequestContext& context, uint32_
   DescribeSearch(stream, &batch.reply);
   batch.more_to_fetch = !stream.complete() && (cursor->hold || !stream.batch_reached());
   VFDW_ASSIGN_OR_RETURN(batch.raw, encoder.Encode(rows, service.budget, &batch.reply));
+  return batch;
+}
+
+Result<Batch> CountRows(Service& service, const RequestContext& context, Cursor* cursor) {
+  ResultStream& stream = cursor->stream;
+  const int64_t began_us = SteadyNowUs();
+  const Result<uint64_t> count = stream.Count(&context.cancelled);
+  if (!count.ok()) return StatusOf(count.status(), context);
+  Batch batch;
+  DescribeSearch(stream, &batch.reply);
+  batch.reply.engine_us = static_cast<uint64_t>(SteadyNowUs() - began_us);
+  batch.reply.complete = true;
+  batch.reply.matching_rows = *count;
+  service.metrics->candidates.Add(stream.stats().candidates);
   return batch;
 }
 

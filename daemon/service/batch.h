@@ -22,6 +22,9 @@ struct Batch {
 Result<Batch> NextBatch(Service& service, const RequestContext& context, uint32_t batch_rows,
                         Cursor* cursor);
 
+// A reply without rows that says how many the stream has.
+Result<Batch> CountRows(Service& service, const RequestContext& context, Cursor* cursor);
+
 // Whether the stream's next batch will be an exact scan of so much that it needs a slot for long
 // requests.
 bool IsLongContinuation(const ResultStream& stream);

@@ -34,8 +34,7 @@ struct Cursor {
   Cursor(std::shared_ptr<const SegmentSet> set, Query query, std::vector<OutputColumn> output)
       : stream(std::move(set), std::move(query)), columns(std::move(output)) {}
   size_t memory_bytes() const {
-    return sizeof(*this) + stream.pending() * sizeof(RowRef) +
-           stream.query().vector.size() * sizeof(float) + columns.size() * sizeof(OutputColumn);
+    return sizeof(*this) + stream.memory_bytes() + columns.size() * sizeof(OutputColumn);
   }
 
   ResultStream stream;

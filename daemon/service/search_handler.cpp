@@ -17,6 +17,7 @@ namespace vectord {
 namespace {
 
 using vfdw::Consistency;
+using vfdw::RangeBound;
 using vfdw::SearchRequest;
 
 // A request made ready to run.
@@ -25,6 +26,7 @@ struct Search {
   std::shared_ptr<const SegmentSet> set;
   Query query;
   std::vector<OutputColumn> columns;
+  bool count_only = false;
   bool must_wait = false;  // for changes up to min_lsn
 };
 
@@ -47,6 +49,12 @@ Status CheckNumbers(const SearchRequest& request, bool ordered) {
   if (request.columns.size() > VFDW_MAX_COLUMNS)
     return InvalidParameter("number of columns", std::to_string(request.columns.size()),
                             "at most " + std::to_string(VFDW_MAX_COLUMNS));
+  if (request.range > static_cast<uint8_t>(RangeBound::kLessEqual))
+    return InvalidParameter("range", std::to_string(request.range), "0 to 2");
+  if (request.range != 0 && !ordered)
+    return InvalidParameter("range", std::to_string(request.range), "0 without a query vector");
+  if (request.count_only && (request.resume.generation != 0 || request.sample_rows != 0))
+    return Status(ErrorCode::INVALID_PARAMETER, "a count can neither be resumed nor sampled");
   if (request.consistency > static_cast<uint8_t>(Consistency::kSnapshot))
     return InvalidParameter("consistency", std::to_string(request.consistency), "1 to 3");
   if (request.consistency == static_cast<uint8_t>(Consistency::kSnapshot))
@@ -95,6 +103,19 @@ Result<std::shared_ptr<const SegmentSet>> ChooseSet(const Collection& collection
   return set;
 }
 
+// What conditions of a filter may name.
+std::vector<FilterColumn> FilterColumns(const Definition& definition) {
+  std::vector<FilterColumn> columns;
+  size_t index = 0;  // segments hold all columns but the vector, in the definition's order
+  for (const ColumnDefinition& column : definition.columns) {
+    const bool is_vector = column.role == vfdw::ColumnRole::kVector;
+    columns.push_back({column.name, is_vector ? ValueEncoding::kFloat32Vector : column.encoding,
+                       column.type_oid, is_vector ? 0 : index});
+    index += !is_vector;
+  }
+  return columns;
+}
+
 Result<Search> Prepare(Service& service, const RequestContext& context,
                        const SearchRequest& request) {
   VFDW_RETURN_IF_ERROR(CheckNumbers(request, !context.raw.empty()));
@@ -110,6 +131,7 @@ Result<Search> Prepare(Service& service, const RequestContext& context,
   VFDW_RETURN_IF_ERROR(CheckVectorColumn(built_by, request.vector_column));
   VFDW_ASSIGN_OR_RETURN(search.columns, ChooseColumns(built_by, request.columns));
 
+  search.count_only = request.count_only;
   Query& query = search.query;
   query.metric = static_cast<vfdw_metric>(request.metric);
   query.k = request.k;
@@ -125,6 +147,11 @@ Result<Search> Prepare(Service& service, const RequestContext& context,
     query.sample_rows = request.sample_rows;
     query.sample_seed = request.sample_seed;
   }
+  query.range = static_cast<RangeBound>(request.range);
+  query.max_distance = request.max_distance;
+  if (!request.filter.empty()) {
+    VFDW_ASSIGN_OR_RETURN(query.filter, Filter::Compile(request.filter, FilterColumns(built_by)));
+  }
   VFDW_RETURN_IF_ERROR(CheckQuery(*search.set, query));
   // 0: the collection does not follow its table, so no wait could help.
   search.must_wait = request.consistency != static_cast<uint8_t>(Consistency::kEventual) &&
@@ -138,10 +165,14 @@ Result<Search> Prepare(Service& service, const RequestContext& context,
 bool IsLongSearch(const Search& search) {
   const SegmentSet& set = *search.set;
   const Query& query = search.query;
+  // A comparison of a number takes about as long as an element of a vector.
+  if (query.filter != nullptr &&
+      set.rows * static_cast<uint64_t>(query.filter->cost()) >= kLongSearchElements)
+    return true;
   if (query.vector.empty()) return false;  // answered in batches, no distances
   const uint64_t all = set.vector_rows * set.dimensions;
   const IndexSpec& index = set.definition->index;
-  const bool scans = query.exact || query.after.has_value() || query.k == 0 ||
+  const bool scans = search.count_only || query.exact || query.after.has_value() || query.k == 0 ||
                      index.kind == IndexKind::kFlat || query.metric != index.metric;
   if (scans) return all >= kLongSearchElements;
   constexpr uint64_t kDistancesPerKeptRow = 40;
@@ -160,6 +191,14 @@ Status WaitUntilApplied(const RequestContext& context, uint64_t min_lsn,
     if (collection.current() == nullptr) return collection.NotServing();
   }
   return Status::Ok();
+}
+
+// How many rows there are, and no rows.
+Reply Count(Service& service, const RequestContext& context, uint64_t waited_us, Cursor* cursor) {
+  Result<Batch> counted = CountRows(service, context, cursor);
+  if (!counted.ok()) return Reply::Error(counted.status());
+  counted->reply.waited_us = waited_us;
+  return Reply::Message(vfdw::Encode(counted->reply), std::move(counted->raw));
 }
 
 }  // namespace
@@ -183,12 +222,14 @@ Reply HandleSearch(Service& service, RequestContext& context) {
   }
 
   const int64_t waited_ns = service.clock->SteadyNs() - context.received_ns;
+  const uint64_t waited_us = static_cast<uint64_t>(std::max<int64_t>(waited_ns, 0)) / 1000;
   auto cursor = std::make_unique<Cursor>(std::move(search.set), std::move(search.query),
                                          std::move(search.columns));
   cursor->hold = request.hold;
+  if (request.count_only) return Count(service, context, waited_us, cursor.get());
   Result<Batch> batch = NextBatch(service, context, request.batch_rows, cursor.get());
   if (!batch.ok()) return Reply::Error(batch.status());
-  batch->reply.waited_us = static_cast<uint64_t>(std::max<int64_t>(waited_ns, 0)) / 1000;
+  batch->reply.waited_us = waited_us;
   if (batch->more_to_fetch) batch->reply.cursor = service.cursors.Keep(context, std::move(cursor));
   return Reply::Message(vfdw::Encode(batch->reply), std::move(batch->raw));
 }

@@ -45,7 +45,7 @@
 PG_FUNCTION_INFO_V1(vfdw_search_batch);
 
 /* Requests under way at a time: enough to keep the daemon's threads busy. */
-#define REQUESTS_IN_FLIGHT 32
+#define REQUESTS_IN_FLIGHT	32
 #define MOST_ROWS_PER_QUERY 100000
 
 /* What is asked, the same for each query vector. */
@@ -106,12 +106,12 @@ parse_expression(const char *text)
 	if (select == NULL || !IsA(select, SelectStmt) || select->op != SETOP_NONE ||
 		list_length(select->targetList) != 1 || select->distinctClause != NIL ||
 		select->intoClause != NULL || select->fromClause != NIL || select->whereClause != NULL ||
-		select->groupClause != NIL || select->havingClause != NULL ||
-		select->windowClause != NIL || select->sortClause != NIL || select->limitCount != NULL ||
-		select->limitOffset != NULL || select->lockingClause != NIL || select->withClause != NULL)
-		ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR),
-						errmsg("the filter is not a condition: %s", text),
-						errhint("Give what would stand after WHERE in a query of the foreign table.")));
+		select->groupClause != NIL || select->havingClause != NULL || select->windowClause != NIL ||
+		select->sortClause != NIL || select->limitCount != NULL || select->limitOffset != NULL ||
+		select->lockingClause != NIL || select->withClause != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR), errmsg("the filter is not a condition: %s", text),
+				 errhint("Give what would stand after WHERE in a query of the foreign table.")));
 	return linitial_node(ResTarget, select->targetList)->val;
 }
 
@@ -133,8 +133,8 @@ analyze_filter(const char *text, Relation table)
 						errmsg("the filter must not contain a subquery"),
 						errhint("Use a query with a LATERAL subquery instead.")));
 	free_parsestate(state);
-	return make_ands_implicit((Expr *) canonicalize_qual(
-		(Expr *) expression_planner((Expr *) filter), false));
+	return make_ands_implicit(
+		(Expr *) canonicalize_qual((Expr *) expression_planner((Expr *) filter), false));
 }
 
 static void
@@ -169,7 +169,7 @@ make_batch_filter(Batch *batch, const char *text, Relation table)
 		types[foreach_current_index(lc)] = getBaseType(exprType(lfirst(lc)));
 		operands = lappend(operands, ExecPrepareExpr(lfirst(lc), estate));
 	}
-	vfdw_make_filter(&filter, tableid, builder.steps, operands, types,
+	vfdw_make_filter(&filter, batch->request.options, builder.steps, operands, types,
 					 GetPerTupleExprContext(estate));
 	batch->request.filter = filter.nodes;
 	batch->request.filter_count = filter.count;
@@ -235,8 +235,8 @@ key_text(const Batch *batch, const vfdw_rows *rows, uint32 row)
 		values[i] = vfdw_read_value(batch->readers[i], rows, i, row, &nulls[i]);
 	if (count == 1)
 		return nulls[0] ? NULL : OutputFunctionCall(&batch->outputs[0], values[0]);
-	return DatumGetCString(
-		OidFunctionCall1(F_RECORD_OUT, HeapTupleGetDatum(heap_form_tuple(batch->key, values, nulls))));
+	return DatumGetCString(OidFunctionCall1(
+		F_RECORD_OUT, HeapTupleGetDatum(heap_form_tuple(batch->key, values, nulls))));
 }
 
 /* ---- asking ---- */
@@ -251,10 +251,9 @@ start_query(const Batch *batch, OneQuery *query, int number)
 										   ALLOCSET_SMALL_SIZES);
 	old_context = MemoryContextSwitchTo(query->context);
 	query->request = batch->request;
-	vector = vfdw_float4_array(batch->elements + (Size) number * batch->dimensions,
-							   batch->dimensions);
-	query->request.query =
-		vfdw_query_vector(vector, FLOAT4ARRAYOID, &query->request.dimensions);
+	vector =
+		vfdw_float4_array(batch->elements + (Size) number * batch->dimensions, batch->dimensions);
+	query->request.query = vfdw_query_vector(vector, FLOAT4ARRAYOID, &query->request.dimensions);
 	query->stream = vfdw_stream_open(&query->request, query->context);
 	vfdw_stream_send(query->stream);
 	MemoryContextSwitchTo(old_context);

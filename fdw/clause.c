@@ -24,7 +24,6 @@
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
-#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
@@ -42,6 +41,11 @@
 #define OID_JSONB_CONTAINS_OP_	3246
 #define OID_JSONB_HAS_KEY_OP	3247
 #define OID_JSONB_AS_TEXT_OP	3477
+
+/* The daemon takes 10000 nodes in 200 levels; a step becomes up to four nodes, in two levels more.
+ */
+#define MOST_STEPS	2000
+#define MOST_LEVELS 80
 
 static bool add_expression(VfdwFilterBuilder *builder, Expr *clause);
 
@@ -113,6 +117,7 @@ same_values(Oid local, int32 local_typmod, Oid remote, int32 remote_typmod)
 	}
 }
 
+/* As a value, of which the vector is none. */
 static bool
 serves_column(const VfdwCollectionFacts *facts, const char *name)
 {
@@ -166,6 +171,22 @@ match_column(const VfdwFilterBuilder *builder, Expr *expr, Column *column)
 						  &collation);
 	column->type = getBaseTypeAndTypmod(column->type, &remote_typmod);
 	return same_values(column->local_type, local_typmod, column->type, remote_typmod);
+}
+
+/* The collection's vector column, of which only IS NULL goes over as a condition. */
+static bool
+match_vector(const VfdwFilterBuilder *builder, Expr *expr, Column *column)
+{
+	const Var *var = (const Var *) expr;
+
+	if (!IsA(expr, Var) || var->varno != builder->relid || var->varlevelsup != 0 ||
+		var->varattno <= 0 || builder->facts == NULL ||
+		strcmp(vfdw_remote_column(builder->foreigntableid, var->varattno),
+			   builder->facts->vector_column) != 0)
+		return false;
+	column->attribute = var->varattno;
+	column->type = column->local_type = InvalidOid;
+	return true;
 }
 
 /* ---- operands ---- */
@@ -263,8 +284,10 @@ compares(Oid type, Oid collation, bool ordered)
 		case TIMEOID:
 		case TIMESTAMPOID:
 		case TIMESTAMPTZOID:
+		case INTERVALOID:
 		case UUIDOID:
 		case NUMERICOID:
+		case BYTEAOID:
 			return true;
 		case TEXTOID:
 		case VARCHAROID:
@@ -612,7 +635,7 @@ add_null_test(VfdwFilterBuilder *builder, const NullTest *test)
 
 	if (test->argisrow)
 		return false;
-	if (match_column(builder, test->arg, &column))
+	if (match_column(builder, test->arg, &column) || match_vector(builder, test->arg, &column))
 		add_step(builder, VFDW_FILTER_IS_NULL, 0, column.attribute, column.type, -1, -1);
 	else if (exprType((Node *) test->arg) == BOOLOID && add_expression(builder, test->arg))
 		add_step(builder, VFDW_FILTER_IS_UNKNOWN, 1, 0, InvalidOid, -1, -1);
@@ -634,16 +657,9 @@ add_column(VfdwFilterBuilder *builder, Expr *expr)
 	return true;
 }
 
-/* May leave steps behind when it fails: vfdw_add_clause() takes them away. */
 static bool
-add_expression(VfdwFilterBuilder *builder, Expr *clause)
+add_by_tag(VfdwFilterBuilder *builder, Expr *clause)
 {
-	check_stack_depth();
-	if (is_operand(builder, clause))
-	{
-		add_step(builder, VFDW_STEP_CONSTANT, 0, 0, InvalidOid, add_operand(builder, clause), -1);
-		return true;
-	}
 	switch (nodeTag(clause))
 	{
 		case T_BoolExpr:
@@ -663,12 +679,31 @@ add_expression(VfdwFilterBuilder *builder, Expr *clause)
 	}
 }
 
+/* May leave steps behind when it fails: vfdw_add_clause() takes them away. */
+static bool
+add_expression(VfdwFilterBuilder *builder, Expr *clause)
+{
+	bool added;
+
+	if (is_operand(builder, clause))
+	{
+		add_step(builder, VFDW_STEP_CONSTANT, 0, 0, InvalidOid, add_operand(builder, clause), -1);
+		return true;
+	}
+	if (++builder->depth > MOST_LEVELS || list_length(builder->steps) > MOST_STEPS)
+		return false;
+	added = add_by_tag(builder, clause);
+	builder->depth--;
+	return added;
+}
+
 bool
 vfdw_add_clause(VfdwFilterBuilder *builder, Expr *clause)
 {
 	int steps = list_length(builder->steps);
 	int operands = list_length(builder->operands);
 
+	builder->depth = 0;
 	if (builder->facts != NULL && add_expression(builder, clause))
 		return true;
 	builder->steps = list_truncate(builder->steps, steps);

@@ -37,6 +37,7 @@ typedef struct VfdwFilterBuilder
 	Relids outer;					  /* relations whose columns are parameters of this scan */
 	List *steps;					  /* of IntList */
 	List *operands;					  /* of Expr; not copied */
+	int depth;						  /* of the expression being added */
 } VfdwFilterBuilder;
 
 /* Adds a clause; false, and nothing is added, if it cannot go over. */
@@ -59,7 +60,7 @@ typedef struct VfdwFilter
  * Evaluates the operands (ExprStates) and fills in what to ask for, in the
  * current memory context. types are those of the operands.
  */
-extern void vfdw_make_filter(VfdwFilter *filter, Oid foreigntableid, const List *steps,
+extern void vfdw_make_filter(VfdwFilter *filter, const VfdwOptions *options, const List *steps,
 							 const List *operands, const Oid *types, ExprContext *context);
 
 /* operand.c */

@@ -659,6 +659,7 @@ std::vector<vfdw::FilterNode> FilterOf(const vfdw_search& search) {
       node.values.emplace_back(from.values[v].data, from.values[v].length);
     node.has_null = from.has_null;
     node.element = static_cast<uint8_t>(from.element);
+    node.type_oid = from.type_oid;
   }
   return filter;
 }

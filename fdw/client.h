@@ -101,7 +101,8 @@ typedef struct vfdw_filter_node {
   const vfdw_bytes* values;
   size_t value_count;
   bool has_null;
-  int element; /* enum vfdw_encoding of an array's elements; 0: none */
+  int element;       /* enum vfdw_encoding of an array's elements; 0: none */
+  uint32_t type_oid; /* base type of the column; 0: none */
 } vfdw_filter_node;
 
 typedef struct vfdw_search {

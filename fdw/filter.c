@@ -46,7 +46,8 @@ typedef struct Maker
 	vfdw_filter_node *nodes;
 	int node_count;
 	int node_room;
-	const char *column; /* some column of the filter, for conditions that need any */
+	const char *key; /* a column that can be compared, whatever the conditions' columns are */
+	Oid type; /* base type of the current step's column; not of arrays, whose elements tell */
 } Maker;
 
 /* ---- nodes and results ---- */
@@ -67,6 +68,8 @@ add_node(Maker *maker, int kind, const char *column)
 	memset(node, 0, sizeof(*node));
 	node->kind = kind;
 	node->column = column;
+	if (column != NULL && column != maker->key)
+		node->type_oid = maker->type;
 	return node;
 }
 
@@ -80,7 +83,7 @@ add_join(Maker *maker, int kind, int arity)
 static void
 add_unknown(Maker *maker)
 {
-	add_node(maker, VFDW_FILTER_EQUAL, maker->column)->has_null = true;
+	add_node(maker, VFDW_FILTER_EQUAL, maker->key)->has_null = true;
 }
 
 /* Pushes a result whose nodes, if any, were added since "first". */
@@ -179,7 +182,7 @@ copy_bytes(const vfdw_bytes *bytes)
 static void
 add_never(Maker *maker, const char *column)
 {
-	add_node(maker, VFDW_FILTER_EQUAL, column)->has_null = true;
+	add_unknown(maker);
 	add_node(maker, VFDW_FILTER_IS_NULL, column);
 	add_join(maker, VFDW_FILTER_AND, 2);
 }
@@ -413,7 +416,10 @@ take_step(Maker *maker, const List *step)
 	const char *column = NULL;
 
 	if (attribute != 0)
-		maker->column = column = vfdw_remote_column(maker->foreigntableid, attribute);
+	{
+		column = vfdw_remote_column(maker->foreigntableid, attribute);
+		maker->type = kind >= VFDW_FILTER_ARRAY_OVERLAPS ? InvalidOid : type;
+	}
 	switch (kind)
 	{
 		case VFDW_STEP_CONSTANT:
@@ -453,16 +459,25 @@ take_step(Maker *maker, const List *step)
 }
 
 void
-vfdw_make_filter(VfdwFilter *filter, Oid foreigntableid, const List *steps, const List *operands,
-				 const Oid *types, ExprContext *context)
+vfdw_make_filter(VfdwFilter *filter, const VfdwOptions *options, const List *steps,
+				 const List *operands, const Oid *types, ExprContext *context)
 {
-	Maker maker = {
-		.foreigntableid = foreigntableid, .operands = operands, .types = types, .context = context};
+	const VfdwCollectionFacts *facts = vfdw_collection_facts(options);
+	Maker maker = {.foreigntableid = options->tableid,
+				   .operands = operands,
+				   .types = types,
+				   .context = context};
 	ListCell *lc;
 
 	memset(filter, 0, sizeof(*filter));
 	if (steps == NIL)
 		return;
+	if (facts == NULL)
+		ereport(ERROR, (errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
+						errmsg("collection \"%s\" is no longer defined", options->collection),
+						errdetail("The plan of this query sends a filter to it."),
+						errhint("Plan the query anew.")));
+	maker.key = pstrdup(linitial(facts->key_columns));
 	maker.results = palloc(sizeof(Outcome) * list_length(steps));
 	foreach (lc, steps)
 		take_step(&maker, lfirst(lc));

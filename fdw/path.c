@@ -153,7 +153,7 @@ rows_looked_at(const VfdwRelation *relation, bool exact)
 	double rows = relation->rows;
 
 	if (exact || strcmp(index, "flat") == 0)
-		return rows;
+		return relation->remote_rows;
 	if (strcmp(index, "ivf") == 0)
 		return sqrt(rows) + rows * LISTS_SHARE;
 	return Min(rows, GRAPH_ROWS_PER_STEP * (1 + log2(rows + 1)));

@@ -200,8 +200,8 @@ fill_conditions(VfdwScan *scan)
 	Datum farthest;
 	bool isnull;
 
-	vfdw_make_filter(&filter, scan->options->tableid, scan->plan->steps, scan->operands,
-					 scan->operand_types, context);
+	vfdw_make_filter(&filter, scan->options, scan->plan->steps, scan->operands, scan->operand_types,
+					 context);
 	request->filter = filter.nodes;
 	request->filter_count = filter.count;
 	request->nothing = filter.nothing;

@@ -14,13 +14,11 @@
  *    table, or a narrower one of the same kind. What type that is, only the
  *    source table tells: collections of other databases get no filters.
  *
- * Not here: values (operand.c), ranges of distances (pushdown.c).
+ * Not here: columns (clause_column.c), comparisons (comparison.c), values
+ * (operand.c), ranges of distances (pushdown.c).
  */
 #include "postgres.h"
 
-#include "access/stratnum.h"
-#include "access/transam.h"
-#include "catalog/pg_collation.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
@@ -28,10 +26,7 @@
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/pg_locale.h"
-#include "utils/typcache.h"
 
 #include "fdw/clause.h"
 
@@ -78,115 +73,6 @@ static void
 add_not(VfdwFilterBuilder *builder)
 {
 	add_step(builder, VFDW_FILTER_NOT, 1, 0, InvalidOid, -1, -1);
-}
-
-/* ---- columns ---- */
-
-/* A column of the collection. */
-typedef struct Column
-{
-	AttrNumber attribute; /* of the foreign table */
-	Oid type;			  /* of the collection's column, base type */
-	Oid local_type;		  /* of the foreign table's, base type */
-} Column;
-
-static bool
-is_text(Oid type)
-{
-	return type == TEXTOID || type == VARCHAROID;
-}
-
-/* Are values of the collection's column the same ones, in the same order, in the local type? */
-static bool
-same_values(Oid local, int32 local_typmod, Oid remote, int32 remote_typmod)
-{
-	if (local_typmod != -1 && local_typmod != remote_typmod)
-		return false; /* reading cuts or rounds */
-	if (local == remote || (is_text(local) && is_text(remote)))
-		return true;
-	switch (local)
-	{
-		case INT8OID:
-			return remote == INT4OID || remote == INT2OID;
-		case INT4OID:
-			return remote == INT2OID;
-		case FLOAT8OID:
-			return remote == FLOAT4OID;
-		default:
-			return false;
-	}
-}
-
-/* As a value, of which the vector is none. */
-static bool
-serves_column(const VfdwCollectionFacts *facts, const char *name)
-{
-	ListCell *lc;
-
-	foreach (lc, facts->key_columns)
-		if (strcmp(lfirst(lc), name) == 0)
-			return true;
-	foreach (lc, facts->include)
-		if (strcmp(lfirst(lc), name) == 0)
-			return true;
-	return false;
-}
-
-/*
- * If the expression is a column of the foreign table that the collection serves
- * with the same values, fills it in. Relabelling between text and varchar, or
- * from a domain, changes no value.
- */
-static bool
-match_column(const VfdwFilterBuilder *builder, Expr *expr, Column *column)
-{
-	Oid seen = getBaseType(exprType((Node *) expr));
-	Var *var;
-	int32 local_typmod;
-	int32 remote_typmod;
-	AttrNumber remote;
-	Oid collation;
-	char *name;
-
-	while (IsA(expr, RelabelType))
-		expr = ((RelabelType *) expr)->arg;
-	var = (Var *) expr;
-	if (!IsA(expr, Var) || var->varno != builder->relid || var->varlevelsup != 0 ||
-		var->varattno <= 0 || builder->facts == NULL)
-		return false;
-	local_typmod = var->vartypmod;
-	column->attribute = var->varattno;
-	column->local_type = getBaseTypeAndTypmod(var->vartype, &local_typmod);
-	if (seen != column->local_type && !(is_text(seen) && is_text(column->local_type)) &&
-		!(get_element_type(seen) == TEXTOID && get_element_type(column->local_type) == VARCHAROID))
-		return false;
-
-	name = vfdw_remote_column(builder->foreigntableid, var->varattno);
-	if (!serves_column(builder->facts, name))
-		return false;
-	remote = get_attnum(builder->facts->source, name);
-	if (remote == InvalidAttrNumber)
-		return false;
-	get_atttypetypmodcoll(builder->facts->source, remote, &column->type, &remote_typmod,
-						  &collation);
-	column->type = getBaseTypeAndTypmod(column->type, &remote_typmod);
-	return same_values(column->local_type, local_typmod, column->type, remote_typmod);
-}
-
-/* The collection's vector column, of which only IS NULL goes over as a condition. */
-static bool
-match_vector(const VfdwFilterBuilder *builder, Expr *expr, Column *column)
-{
-	const Var *var = (const Var *) expr;
-
-	if (!IsA(expr, Var) || var->varno != builder->relid || var->varlevelsup != 0 ||
-		var->varattno <= 0 || builder->facts == NULL ||
-		strcmp(vfdw_remote_column(builder->foreigntableid, var->varattno),
-			   builder->facts->vector_column) != 0)
-		return false;
-	column->attribute = var->varattno;
-	column->type = column->local_type = InvalidOid;
-	return true;
 }
 
 /* ---- operands ---- */
@@ -252,91 +138,13 @@ operand_type(Expr *operand)
 /* ---- operators ---- */
 
 static bool
-is_built_in(Oid oid)
-{
-	return OidIsValid(oid) && oid < FirstNormalObjectId;
-}
-
-/* May texts be compared by their bytes? Without a collation the comparison fails: locally. */
-static bool
-texts_are_bytes(Oid collation, bool ordered)
-{
-	if (GetDatabaseEncoding() != PG_UTF8 || !OidIsValid(collation))
-		return false;
-	return ordered ? collation == C_COLLATION_OID || collation == POSIX_COLLATION_OID ||
-						 lc_collate_is_c(collation)
-				   : get_collation_isdeterministic(collation);
-}
-
-/* Whether the daemon can compare a column of that type; ordered: less and greater, too. */
-static bool
-compares(Oid type, Oid collation, bool ordered)
-{
-	switch (type)
-	{
-		case BOOLOID:
-		case INT2OID:
-		case INT4OID:
-		case INT8OID:
-		case FLOAT4OID:
-		case FLOAT8OID:
-		case DATEOID:
-		case TIMEOID:
-		case TIMESTAMPOID:
-		case TIMESTAMPTZOID:
-		case INTERVALOID:
-		case UUIDOID:
-		case NUMERICOID:
-		case BYTEAOID:
-			return true;
-		case TEXTOID:
-		case VARCHAROID:
-		case BPCHAROID:
-		case NAMEOID:
-			return texts_are_bytes(collation, ordered);
-		default:
-			return !ordered && get_typtype(type) == TYPTYPE_ENUM;
-	}
-}
-
-/* The kind of a comparison with a column of that type on the left; 0 if it is none. */
-static int
-kind_of_comparison(Oid opno, Oid column_type)
-{
-	static const int kinds[] = {
-		[BTLessStrategyNumber] = VFDW_FILTER_LESS,
-		[BTLessEqualStrategyNumber] = VFDW_FILTER_LESS_EQUAL,
-		[BTEqualStrategyNumber] = VFDW_FILTER_EQUAL,
-		[BTGreaterEqualStrategyNumber] = VFDW_FILTER_GREATER_EQUAL,
-		[BTGreaterStrategyNumber] = VFDW_FILTER_GREATER,
-	};
-	Oid family = lookup_type_cache(column_type, TYPECACHE_BTREE_OPFAMILY)->btree_opf;
-	int strategy;
-	Oid left;
-	Oid right;
-
-	if (!is_built_in(opno) || !is_built_in(family))
-		return 0;
-	if (op_in_opfamily(opno, family))
-	{
-		get_op_opfamily_properties(opno, family, false, &strategy, &left, &right);
-		return strategy > 0 && strategy < (int) lengthof(kinds) ? kinds[strategy] : 0;
-	}
-	opno = get_negator(opno);
-	if (!is_built_in(opno) || !op_in_opfamily(opno, family))
-		return 0;
-	get_op_opfamily_properties(opno, family, false, &strategy, &left, &right);
-	return strategy == BTEqualStrategyNumber ? VFDW_FILTER_NOT_EQUAL : 0;
-}
-
-static bool
-add_comparison(VfdwFilterBuilder *builder, const Column *column, Oid opno, Oid collation,
+add_comparison(VfdwFilterBuilder *builder, const VfdwColumn *column, Oid opno, Oid collation,
 			   Expr *operand)
 {
-	int kind = kind_of_comparison(opno, column->local_type);
+	int kind = vfdw_kind_of_comparison(opno, column->local_type);
 	bool ordered = kind != VFDW_FILTER_EQUAL && kind != VFDW_FILTER_NOT_EQUAL;
 
-	if (kind == 0 || !compares(column->type, collation, ordered) ||
+	if (kind == 0 || !vfdw_compares(column->type, collation, ordered) ||
 		!vfdw_operand_fits(column->type, operand_type(operand)))
 		return false;
 	add_step(builder, kind, 0, column->attribute, column->type, add_operand(builder, operand), -1);
@@ -373,14 +181,14 @@ literal_pattern(const char *pattern, bool *whole)
 }
 
 static bool
-add_like(VfdwFilterBuilder *builder, const Column *column, const OpExpr *op, Expr *operand)
+add_like(VfdwFilterBuilder *builder, const VfdwColumn *column, const OpExpr *op, Expr *operand)
 {
 	const Const *pattern = (const Const *) operand;
 	char *literal;
 	bool whole;
 	Const *value;
 
-	if (!is_text(column->type) || !texts_are_bytes(op->inputcollid, false) ||
+	if (!vfdw_is_text(column->type) || !vfdw_texts_are_bytes(op->inputcollid, false) ||
 		operand_type(operand) != TEXTOID)
 		return false;
 	if (op->opno == OID_TEXT_STARTS_WITH_OP)
@@ -409,7 +217,7 @@ add_like(VfdwFilterBuilder *builder, const Column *column, const OpExpr *op, Exp
 
 /* Element type of an array column if its elements can be compared over there; else InvalidOid. */
 static Oid
-comparable_element(const Column *column, Oid collation)
+comparable_element(const VfdwColumn *column, Oid collation)
 {
 	Oid element = get_element_type(column->type);
 
@@ -422,20 +230,21 @@ comparable_element(const Column *column, Oid collation)
 			return element;
 		case TEXTOID:
 		case VARCHAROID:
-			return texts_are_bytes(collation, false) ? element : InvalidOid;
+			return vfdw_texts_are_bytes(collation, false) ? element : InvalidOid;
 		default:
 			return InvalidOid;
 	}
 }
 
 static bool
-add_array_operator(VfdwFilterBuilder *builder, const Column *column, Oid opno, Oid collation,
+add_array_operator(VfdwFilterBuilder *builder, const VfdwColumn *column, Oid opno, Oid collation,
 				   Expr *operand)
 {
 	Oid element = comparable_element(column, collation);
 	Oid other = getBaseType(get_element_type(operand_type(operand)));
 
-	if (!OidIsValid(element) || !(other == element || (is_text(other) && is_text(element))))
+	if (!OidIsValid(element) ||
+		!(other == element || (vfdw_is_text(other) && vfdw_is_text(element))))
 		return false;
 	add_step(builder,
 			 opno == OID_ARRAY_OVERLAP_OP ? VFDW_FILTER_ARRAY_OVERLAPS : VFDW_FILTER_ARRAY_CONTAINS,
@@ -444,7 +253,7 @@ add_array_operator(VfdwFilterBuilder *builder, const Column *column, Oid opno, O
 }
 
 static bool
-add_jsonb_operator(VfdwFilterBuilder *builder, const Column *column, Oid opno, Expr *operand)
+add_jsonb_operator(VfdwFilterBuilder *builder, const VfdwColumn *column, Oid opno, Expr *operand)
 {
 	bool contains = opno == OID_JSONB_CONTAINS_OP_;
 
@@ -461,14 +270,14 @@ static bool
 add_jsonb_text(VfdwFilterBuilder *builder, Expr *left, Oid opno, Oid collation, Expr *value)
 {
 	const OpExpr *member = (const OpExpr *) left;
-	int kind = kind_of_comparison(opno, TEXTOID);
-	Column column;
+	int kind = vfdw_kind_of_comparison(opno, TEXTOID);
+	VfdwColumn column;
 	int key;
 
 	if (!IsA(left, OpExpr) || member->opno != OID_JSONB_AS_TEXT_OP ||
 		(kind != VFDW_FILTER_EQUAL && kind != VFDW_FILTER_NOT_EQUAL) ||
-		!texts_are_bytes(collation, false) ||
-		!match_column(builder, linitial(member->args), &column) || column.type != JSONBOID ||
+		!vfdw_texts_are_bytes(collation, false) ||
+		!vfdw_match_column(builder, linitial(member->args), &column) || column.type != JSONBOID ||
 		!is_operand(builder, lsecond(member->args)) || operand_type(value) != TEXTOID)
 		return false;
 	key = add_operand(builder, lsecond(member->args));
@@ -485,11 +294,11 @@ add_jsonb_text(VfdwFilterBuilder *builder, Expr *left, Oid opno, Oid collation, 
 static bool
 add_operator(VfdwFilterBuilder *builder, const OpExpr *op, Oid opno, Expr *left, Expr *operand)
 {
-	Column column;
+	VfdwColumn column;
 
-	if (!is_built_in(opno) || !is_operand(builder, operand))
+	if (!vfdw_is_built_in(opno) || !is_operand(builder, operand))
 		return false;
-	if (!match_column(builder, left, &column))
+	if (!vfdw_match_column(builder, left, &column))
 		return add_jsonb_text(builder, left, opno, op->inputcollid, operand);
 	switch (opno)
 	{
@@ -525,17 +334,17 @@ add_op_expr(VfdwFilterBuilder *builder, const OpExpr *op)
 static bool
 add_distinct(VfdwFilterBuilder *builder, const DistinctExpr *distinct)
 {
-	Column column;
+	VfdwColumn column;
 
 	for (int side = 0; side < 2; side++)
 	{
 		Expr *operand = list_nth(distinct->args, 1 - side);
 		Oid opno = side == 0 ? distinct->opno : get_commutator(distinct->opno);
 
-		if (!match_column(builder, list_nth(distinct->args, side), &column) ||
+		if (!vfdw_match_column(builder, list_nth(distinct->args, side), &column) ||
 			!is_operand(builder, operand) ||
-			kind_of_comparison(opno, column.local_type) != VFDW_FILTER_EQUAL ||
-			!compares(column.type, distinct->inputcollid, false) ||
+			vfdw_kind_of_comparison(opno, column.local_type) != VFDW_FILTER_EQUAL ||
+			!vfdw_compares(column.type, distinct->inputcollid, false) ||
 			!vfdw_operand_fits(column.type, operand_type(operand)))
 			continue;
 		add_step(builder, VFDW_FILTER_NOT_DISTINCT, 0, column.attribute, column.type,
@@ -553,21 +362,21 @@ add_array_expr(VfdwFilterBuilder *builder, const ScalarArrayOpExpr *op)
 	Expr *scalar = linitial(op->args);
 	Expr *array = lsecond(op->args);
 	int wanted = op->useOr ? VFDW_FILTER_EQUAL : VFDW_FILTER_NOT_EQUAL;
-	Column column;
+	VfdwColumn column;
 
-	if (match_column(builder, scalar, &column))
+	if (vfdw_match_column(builder, scalar, &column))
 	{
 		Oid element = getBaseType(get_element_type(operand_type(array)));
 
 		if (!is_operand(builder, array) ||
-			kind_of_comparison(op->opno, column.local_type) != wanted ||
-			!compares(column.type, op->inputcollid, false) ||
+			vfdw_kind_of_comparison(op->opno, column.local_type) != wanted ||
+			!vfdw_compares(column.type, op->inputcollid, false) ||
 			!vfdw_operand_fits(column.type, element))
 			return false;
 		add_step(builder, VFDW_FILTER_IN, 0, column.attribute, column.type,
 				 add_operand(builder, array), -1);
 	}
-	else if (match_column(builder, array, &column))
+	else if (vfdw_match_column(builder, array, &column))
 	{
 		Oid element = comparable_element(&column, op->inputcollid);
 
@@ -575,8 +384,8 @@ add_array_expr(VfdwFilterBuilder *builder, const ScalarArrayOpExpr *op)
 
 		/* The element is on the right here, but equality has no sides. */
 		if (!OidIsValid(element) || !is_operand(builder, scalar) ||
-			kind_of_comparison(op->opno, element) != wanted ||
-			!(other == element || (is_text(other) && is_text(element))))
+			vfdw_kind_of_comparison(op->opno, element) != wanted ||
+			!(other == element || (vfdw_is_text(other) && vfdw_is_text(element))))
 			return false;
 		add_step(builder, VFDW_FILTER_ARRAY_HAS_ELEMENT, 0, column.attribute, element,
 				 add_operand(builder, scalar), -1);
@@ -631,11 +440,12 @@ add_boolean_test(VfdwFilterBuilder *builder, const BooleanTest *test)
 static bool
 add_null_test(VfdwFilterBuilder *builder, const NullTest *test)
 {
-	Column column;
+	VfdwColumn column;
 
 	if (test->argisrow)
 		return false;
-	if (match_column(builder, test->arg, &column) || match_vector(builder, test->arg, &column))
+	if (vfdw_match_column(builder, test->arg, &column) ||
+		vfdw_match_vector(builder, test->arg, &column))
 		add_step(builder, VFDW_FILTER_IS_NULL, 0, column.attribute, column.type, -1, -1);
 	else if (exprType((Node *) test->arg) == BOOLOID && add_expression(builder, test->arg))
 		add_step(builder, VFDW_FILTER_IS_UNKNOWN, 1, 0, InvalidOid, -1, -1);
@@ -649,9 +459,9 @@ add_null_test(VfdwFilterBuilder *builder, const NullTest *test)
 static bool
 add_column(VfdwFilterBuilder *builder, Expr *expr)
 {
-	Column column;
+	VfdwColumn column;
 
-	if (!match_column(builder, expr, &column) || column.type != BOOLOID)
+	if (!vfdw_match_column(builder, expr, &column) || column.type != BOOLOID)
 		return false;
 	add_step(builder, VFDW_FILTER_COLUMN_TRUE, 0, column.attribute, column.type, -1, -1);
 	return true;

@@ -47,6 +47,31 @@ extern void vfdw_join_clauses(VfdwFilterBuilder *builder, int clauses);
 /* Has this expression one value throughout a scan? Columns of "outer" have. */
 extern bool vfdw_is_operand(Index relid, Relids outer, Node *expression);
 
+/* clause_column.c */
+
+typedef struct VfdwColumn
+{
+	AttrNumber attribute; /* of the foreign table */
+	Oid type;			  /* of the collection's column, base type */
+	Oid local_type;		  /* of the foreign table's, base type */
+} VfdwColumn;
+
+/* Does the collection serve the values of the column that the expression is? Fills it in. */
+extern bool vfdw_match_column(const VfdwFilterBuilder *builder, Expr *expr, VfdwColumn *column);
+/* Is it the collection's vector column, of which only IS NULL goes over as a condition? */
+extern bool vfdw_match_vector(const VfdwFilterBuilder *builder, Expr *expr, VfdwColumn *column);
+extern bool vfdw_is_text(Oid type);
+
+/* comparison.c */
+
+extern bool vfdw_is_built_in(Oid oid);
+/* May texts be compared by their bytes? Without a collation the comparison fails: locally. */
+extern bool vfdw_texts_are_bytes(Oid collation, bool ordered);
+/* Whether the daemon can compare a column of that type; ordered: less and greater, too. */
+extern bool vfdw_compares(Oid type, Oid collation, bool ordered);
+/* The kind of a comparison with a column of that type on the left; 0 if it is none. */
+extern int vfdw_kind_of_comparison(Oid opno, Oid column_type);
+
 /* filter.c */
 
 typedef struct VfdwFilter

@@ -5,7 +5,7 @@ SET client_min_messages = warning;	-- whether rights were granted depends on the
 CREATE TABLE docs (id bigint PRIMARY KEY, kind text, year int, embedding real[]);
 INSERT INTO docs SELECT i, 'kind ' || i % 7, 2000 + i % 20, CASE WHEN i % 50 > 0 THEN ARRAY[i % 7, i % 11, i % 13] END
 	FROM generate_series(1, 10000) i;
-CREATE TABLE pairs (a int, b text, v real[], PRIMARY KEY (a, b));
+CREATE TABLE pairs (a int, b text COLLATE "C", v real[], PRIMARY KEY (a, b));
 INSERT INTO pairs SELECT i % 10, 'x "' || i, ARRAY[i, 1] FROM generate_series(1, 100) i;
 ANALYZE docs;
 SELECT vector_fdw.create_collection('lookups_docs', 'docs', 'embedding', include => '{kind,year}', index => 'flat');
@@ -28,6 +28,24 @@ SELECT count(*), sum(id) FROM near WHERE id = ANY (ARRAY(SELECT i FROM generate_
 EXECUTE by_key('{}');
 EXECUTE by_key(NULL);
 SELECT a, b FROM near_pairs WHERE a = 3 AND b LIKE 'x "1%' ORDER BY b;
+
+-- An imported table compares texts as its source does, so their order goes over.
+IMPORT FOREIGN SCHEMA lookups LIMIT TO (lookups_pairs) FROM SERVER vectord INTO lookups;
+EXPLAIN (COSTS OFF) SELECT a FROM lookups_pairs WHERE b < 'x "2';
+EXPLAIN (COSTS OFF) SELECT a FROM near_pairs WHERE b < 'x "2';
+SELECT count(*) FROM lookups_pairs WHERE b < 'x "2';
+
+-- A prepared plan sends values of the types that the source's columns have.
+SET plan_cache_mode = force_generic_plan;
+PREPARE by_year(int) AS SELECT count(*), min(id) FROM near WHERE year = $1;
+EXECUTE by_year(2003);
+ALTER TABLE docs ALTER COLUMN year TYPE bigint;
+SELECT vector_fdw.wait_for_collection('lookups_docs');
+EXPLAIN (COSTS OFF) EXECUTE by_year(2003);	-- no bigint fits into the foreign table's int
+ALTER FOREIGN TABLE near ALTER COLUMN year TYPE bigint;
+EXECUTE by_year(2003);
+RESET plan_cache_mode;
+ANALYZE near;
 
 -- Few outer rows: one look-up for each. Many: all rows at once.
 CREATE TABLE wanted (id bigint, note text, query real[]);

@@ -169,7 +169,6 @@ sub leaf
 	my $kind = rand;
 	return local_condition() if $kind < 0.06;
 	return text_condition($query) if $kind < 0.14;
-	$kind = 0.5 if $ENV{MODEL_PLAIN} && $kind < 0.28;
 	return array_condition($query) if $kind < 0.22;
 	return json_condition($query) if $kind < 0.28;
 	return pick('b', 'NOT b', 'b IS TRUE', 'b IS NOT TRUE', 'b IS FALSE', 'b IS UNKNOWN', 'b IS NOT UNKNOWN') if $kind < 0.34;

@@ -201,7 +201,7 @@ enum vfdw_encoding {
   VFDW_ENCODING_VECTOR = 10
 };
 
-/* The same numbers as vfdw::FilterKind; client.cpp asserts it. */
+/* The same numbers as vfdw::FilterKind; search_message.cpp asserts it. */
 enum vfdw_filter_kind {
   VFDW_FILTER_AND = 1,
   VFDW_FILTER_OR = 2,

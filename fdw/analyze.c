@@ -16,6 +16,7 @@
 #include "utils/rel.h"
 
 #include "fdw/daemon_error.h"
+#include "fdw/plan.h"
 #include "fdw/vector_fdw.h"
 
 /* Guess for a value of a type of any length other than the vector. */
@@ -127,7 +128,8 @@ read_sample(Sampling *sampling)
 	search.collection = vfdw_to_utf8(options->collection);
 	search.columns = sampling->columns;
 	search.column_count = sampling->column_count;
-	search.consistency = VFDW_CONSISTENCY_EVENTUAL;
+	search.consistency = options->consistency;
+	search.min_lsn = vfdw_required_lsn(options);
 	search.sample_rows = sampling->row_limit;
 #if PG_VERSION_NUM >= 150000
 	search.sample_seed = pg_prng_uint64(&pg_global_prng_state) | 1;

@@ -39,6 +39,7 @@
 
 #include "fdw/error_text.h"
 #include "fdw/reply.h"
+#include "fdw/search_message.h"
 #include "shared/codec.h"
 #include "shared/limits.h"
 #include "shared/version.h"
@@ -648,28 +649,7 @@ uint64_t vfdw_client_send_search(vfdw_client* client, const vfdw_search* search,
                                  vfdw_error* error) noexcept {
   uint64_t id = 0;
   Guarded(error, [&] {
-    vfdw::SearchRequest m;
-    m.collection = {OrEmpty(search->database), OrEmpty(search->schema),
-                    OrEmpty(search->collection)};
-    m.metric = static_cast<uint8_t>(search->query != nullptr ? search->metric : 0);
-    m.k = search->k;
-    m.columns.assign(search->columns, search->columns + search->column_count);
-    m.batch_rows = search->batch_rows;
-    m.ef_search = search->ef_search;
-    m.nprobe = search->nprobe;
-    m.target_recall = search->target_recall;
-    m.exact = search->exact;
-    m.consistency = static_cast<uint8_t>(search->consistency);
-    m.min_lsn = search->min_lsn;
-    m.resume.generation = search->resume_generation;
-    m.resume.as_of = search->resume_as_of;
-    m.resume.distance = search->resume_distance;
-    m.resume.distance_is_null = search->resume_distance_is_null;
-    m.resume.row = search->resume_row;
-    m.sample_rows = search->sample_rows;
-    m.sample_seed = search->sample_seed;
-    m.vector_column = OrEmpty(search->vector_column);
-    m.hold = search->hold;
+    const vfdw::SearchRequest m = vfdw::SearchMessage(*search);
     Outgoing out{Op::kSearch, vfdw::Encode(m)};
     out.raw = search->query;
     out.raw_bytes = search->query != nullptr ? search->dimensions * sizeof(float) : 0;

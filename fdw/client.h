@@ -88,6 +88,23 @@ bool vfdw_endpoint_listens(const char* endpoint, vfdw_error* error) VFDW_NOEXCEP
 
 /* ---- requests: each returns the request's id, or 0 with *error ---- */
 
+typedef struct vfdw_bytes {
+  const char* data;
+  size_t length;
+} vfdw_bytes;
+
+/* A step of a filter in postfix order: messages.h, FilterNode. */
+typedef struct vfdw_filter_node {
+  int kind; /* enum vfdw_filter_kind */
+  uint32_t arity;
+  const char* column; /* NULL: none */
+  const vfdw_bytes* values;
+  size_t value_count;
+  bool has_null;
+  int element;       /* enum vfdw_encoding of an array's elements; 0: none */
+  uint32_t type_oid; /* base type of the column; 0: none */
+} vfdw_filter_node;
+
 typedef struct vfdw_search {
   const char* database;
   const char* schema;
@@ -115,6 +132,11 @@ typedef struct vfdw_search {
   uint64_t sample_rows;
   uint64_t sample_seed;
   bool hold; /* keep a cursor after k rows too */
+  const vfdw_filter_node* filter;
+  size_t filter_count; /* 0: all rows */
+  int range;           /* enum vfdw_range */
+  double max_distance;
+  bool count_only; /* no rows, only vfdw_rows.matching_rows */
   uint32_t timeout_ms;
 } vfdw_search;
 
@@ -179,6 +201,36 @@ enum vfdw_encoding {
   VFDW_ENCODING_VECTOR = 10
 };
 
+/* The same numbers as vfdw::FilterKind; search_message.cpp asserts it. */
+enum vfdw_filter_kind {
+  VFDW_FILTER_AND = 1,
+  VFDW_FILTER_OR = 2,
+  VFDW_FILTER_NOT = 3,
+  VFDW_FILTER_IS_TRUE = 4,
+  VFDW_FILTER_IS_FALSE = 5,
+  VFDW_FILTER_IS_UNKNOWN = 6,
+  VFDW_FILTER_COLUMN_TRUE = 10,
+  VFDW_FILTER_EQUAL = 11,
+  VFDW_FILTER_NOT_EQUAL = 12,
+  VFDW_FILTER_LESS = 13,
+  VFDW_FILTER_LESS_EQUAL = 14,
+  VFDW_FILTER_GREATER = 15,
+  VFDW_FILTER_GREATER_EQUAL = 16,
+  VFDW_FILTER_IN = 17,
+  VFDW_FILTER_IS_NULL = 18,
+  VFDW_FILTER_NOT_DISTINCT = 19,
+  VFDW_FILTER_PREFIX = 20,
+  VFDW_FILTER_ARRAY_OVERLAPS = 30,
+  VFDW_FILTER_ARRAY_CONTAINS = 31,
+  VFDW_FILTER_ARRAY_HAS_ELEMENT = 32,
+  VFDW_FILTER_JSON_CONTAINS = 40,
+  VFDW_FILTER_JSON_HAS_KEY = 41,
+  VFDW_FILTER_JSON_TEXT_EQUAL = 42
+};
+
+/* The same numbers as vfdw::RangeBound. */
+enum vfdw_range { VFDW_RANGE_NONE = 0, VFDW_RANGE_LESS = 1, VFDW_RANGE_LESS_EQUAL = 2 };
+
 typedef struct vfdw_rows {
   uint32_t rows;
   uint32_t ordered_rows;   /* rows from here on have a NULL distance */
@@ -195,6 +247,7 @@ typedef struct vfdw_rows {
   uint64_t collection_rows;
   int metric;
   const char* index;
+  uint64_t matching_rows; /* of a search with count_only */
 } vfdw_rows;
 
 typedef struct vfdw_column_info {

@@ -25,6 +25,7 @@ vfdw_make_request(const VfdwPlan *plan, Relation foreign_table, const VfdwOption
 
 	request->options = options;
 	request->userid = userid;
+	request->count_only = plan->count_only;
 	if (plan->ordered)
 	{
 		request->vector_column = vfdw_remote_column(table, plan->vector_column);

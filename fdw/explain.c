@@ -2,7 +2,8 @@
  * explain.c
  *	  What EXPLAIN shows of a foreign scan.
  *
- * Never contacts the daemon. Always: what goes over and through which index.
+ * Never contacts the daemon. Always: what goes over, conditions included, and
+ * through which index.
  * VERBOSE: where to, how fresh, which columns, and why an ORDER BY did not go
  * over. ANALYZE: what the daemon did; figures that vary from run to run only
  * with TIMING, so that tests can leave them out.
@@ -15,7 +16,9 @@
 #include "commands/explain_state.h"
 #endif
 #include "lib/stringinfo.h"
+#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "parser/parsetree.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
@@ -116,6 +119,29 @@ explain_verbose(const VfdwPlan *plan, const VfdwOptions *options, ExplainState *
 		ExplainPropertyText("Not Pushed", plan->not_pushed, es);
 }
 
+/* Conditions that went over. Values of other nodes are shown by number: $0. */
+static void
+explain_conditions(const VfdwPlan *plan, ForeignScan *scan, ExplainState *es)
+{
+	List *filter = list_copy(scan->fdw_recheck_quals);
+	List *context;
+	bool prefix = list_length(es->rtable) > 1 || es->verbose;
+
+	if (filter == NIL)
+		return;
+	context = set_deparse_context_plan(es->deparse_cxt, (Plan *) scan, NIL);
+	if (plan->range != VFDW_RANGE_NONE)
+	{
+		ExplainPropertyText("Remote Range",
+							deparse_expression(llast(filter), context, prefix, false), es);
+		filter = list_delete_last(filter);
+	}
+	if (filter != NIL)
+		ExplainPropertyText(
+			"Remote Filter",
+			deparse_expression((Node *) make_ands_explicit(filter), context, prefix, false), es);
+}
+
 static void
 explain_run(const VfdwStreamStats *stats, ExplainState *es)
 {
@@ -137,10 +163,13 @@ vectorExplainForeignScan(ForeignScanState *node, ExplainState *es)
 {
 	ForeignScan *scan = (ForeignScan *) node->ss.ps.plan;
 	VfdwPlan *plan = vfdw_plan_of(scan);
-	VfdwOptions *options = vfdw_table_options(RelationGetRelid(node->ss.ss_currentRelation));
+	VfdwOptions *options =
+		vfdw_table_options(rt_fetch(vfdw_scanned_relation(scan), es->rtable)->relid);
 	const VfdwStreamStats *stats = es->analyze ? vfdw_scan_stats(node) : NULL;
 
-	if (plan->ordered)
+	if (plan->count_only)
+		ExplainPropertyText("Collection Count", options->collection, es);
+	else if (plan->ordered)
 	{
 		char *rows = rows_text(plan, scan->fdw_exprs);
 
@@ -153,6 +182,7 @@ vectorExplainForeignScan(ForeignScanState *node, ExplainState *es)
 	}
 	else
 		ExplainPropertyText("Collection Scan", options->collection, es);
+	explain_conditions(plan, scan, es);
 	if (es->verbose)
 		explain_verbose(plan, options, es);
 	if (stats != NULL && stats->round_trips > 0)

@@ -12,12 +12,14 @@
 
 #include "access/htup_details.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "parser/parse_type.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
 #include "fdw/daemon_error.h"
@@ -61,8 +63,40 @@ local_type(const char *type_name, int32 modifier)
 								FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
 }
 
+/*
+ * " COLLATE ..." where the source table's column has another collation than its type, so that
+ * texts compare here as they do there. Only known of collections of this database.
+ */
+static const char *
+collation_of(const VfdwCollectionFacts *facts, const char *column)
+{
+	AttrNumber attribute = facts != NULL ? get_attnum(facts->source, column) : InvalidAttrNumber;
+	Oid type;
+	int32 typmod;
+	Oid collation;
+	HeapTuple tuple;
+	Form_pg_collation row;
+	char *text;
+
+	if (attribute == InvalidAttrNumber)
+		return "";
+	get_atttypetypmodcoll(facts->source, attribute, &type, &typmod, &collation);
+	tuple = SearchSysCache1(COLLOID, ObjectIdGetDatum(collation));
+	if (!HeapTupleIsValid(tuple))
+		return "";
+	row = (Form_pg_collation) GETSTRUCT(tuple);
+	text = collation == get_typcollation(type)
+			   ? ""
+			   : psprintf(" COLLATE %s",
+						  quote_qualified_identifier(get_namespace_name(row->collnamespace),
+													 NameStr(row->collname)));
+	ReleaseSysCache(tuple);
+	return text;
+}
+
 static bool
-append_column(StringInfo statement, const vfdw_column_info *column, const char *collection)
+append_column(StringInfo statement, const vfdw_column_info *column, const char *collection,
+			  const VfdwCollectionFacts *facts)
 {
 	char *type_name = imported_name(column->type_name);
 	char *type = local_type(type_name, column->type_modifier);
@@ -75,33 +109,35 @@ append_column(StringInfo statement, const vfdw_column_info *column, const char *
 						  errdetail("This database has no type \"%s\".", type_name)));
 		return false;
 	}
-	appendStringInfo(statement, "%s %s%s", quote_identifier(name), type,
-					 column->role == VFDW_ROLE_KEY ? " NOT NULL" : "");
+	appendStringInfo(statement, "%s %s%s%s", quote_identifier(name), type,
+					 collation_of(facts, name), column->role == VFDW_ROLE_KEY ? " NOT NULL" : "");
 	return true;
 }
 
 static char *
-create_statement(const vfdw_collection_info *collection, const char *name, const char *schema,
-				 const char *local_schema, const char *server)
+create_statement(const vfdw_collection_info *collection, const VfdwOptions *options,
+				 const char *local_schema)
 {
+	const VfdwCollectionFacts *facts = vfdw_collection_facts(options);
 	StringInfoData statement;
 	int columns = 0;
 
 	initStringInfo(&statement);
 	appendStringInfo(&statement, "CREATE FOREIGN TABLE %s (",
-					 quote_qualified_identifier(local_schema, name));
+					 quote_qualified_identifier(local_schema, options->collection));
 	for (size_t i = 0; i < collection->column_count; i++)
 	{
 		StringInfoData column;
 
 		initStringInfo(&column);
-		if (!append_column(&column, &collection->columns[i], name))
+		if (!append_column(&column, &collection->columns[i], options->collection, facts))
 			continue;
 		appendStringInfo(&statement, "%s\n\t%s", columns++ > 0 ? "," : "", column.data);
 	}
 	appendStringInfo(&statement, ")\nSERVER %s OPTIONS (collection %s, schema_name %s)",
-					 quote_identifier(server), quote_literal_cstr(name),
-					 quote_literal_cstr(schema));
+					 quote_identifier(options->server_name),
+					 quote_literal_cstr(options->collection),
+					 quote_literal_cstr(options->schema_name));
 	return statement.data;
 }
 
@@ -185,13 +221,12 @@ vectorImportForeignSchema(ImportForeignSchemaStmt *stmt, Oid serverOid)
 		explain_nothing(stmt, options);
 	for (size_t i = 0; i < count; i++)
 	{
-		char *name = imported_name(collections[i].name);
-		char *schema = imported_name(collections[i].schema);
-
-		if (strcmp(schema, stmt->remote_schema) == 0 && is_wanted(stmt, name))
+		options->collection = imported_name(collections[i].name);
+		options->schema_name = imported_name(collections[i].schema);
+		if (strcmp(options->schema_name, stmt->remote_schema) == 0 &&
+			is_wanted(stmt, options->collection))
 			statements =
-				lappend(statements, create_statement(&collections[i], name, schema,
-													 stmt->local_schema, stmt->server_name));
+				lappend(statements, create_statement(&collections[i], options, stmt->local_schema));
 	}
 	return statements;
 }

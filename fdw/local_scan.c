@@ -6,6 +6,8 @@
  * statement: exact, in the order of the distance, with this extension's
  * operator on real[], so that distances are the same bits as the daemon's.
  *
+ * Conditions that the daemon would have answered are left to the caller.
+ *
  * It runs as the owner of the foreign table, as a view would: that this user
  * may read the source was checked when the scan began.
  *
@@ -37,7 +39,7 @@ struct VfdwLocalScan
 	char *portal_name;
 	Oid owner;
 	List *targets;		  /* VfdwPlan.targets */
-	TupleDesc descriptor; /* of rows: distance, then the columns of the plan */
+	TupleDesc descriptor; /* of rows: distance, the columns of the plan, those of its filter */
 	HeapTuple *rows;
 	uint64 row_count;
 	uint64 next_row;
@@ -87,6 +89,8 @@ build_query(const VfdwPlan *plan, const VfdwRequest *request, Relation foreign_t
 	else
 		appendStringInfoString(&sql, "SELECT NULL::double precision");
 	foreach (lc, plan->columns)
+		append_column(&sql, foreign_table, lfirst_int(lc));
+	foreach (lc, plan->filter_columns)
 		append_column(&sql, foreign_table, lfirst_int(lc));
 	appendStringInfo(&sql, " FROM %s.%s",
 					 quote_identifier(get_namespace_name(get_rel_namespace(source))),

@@ -5,8 +5,9 @@
  * There is always a path that reads all rows in no order. A second one gives
  * them by distance when the first sort key of the query is a distance that the
  * collection serves. It promises that one key only: core puts an Incremental
- * Sort on top for more keys. Both promise all rows; LIMIT is no part of a path,
- * its gain is that of a cheap start.
+ * Sort on top for more keys. A search by distance is also the way to the rows
+ * within a range of it, when no order by it is asked for. All promise all rows
+ * that pass; LIMIT is no part of a path, its gain is that of a cheap start.
  *
  * Costs are in the planner's usual unit and never zero. The daemon's work is
  * taken from the kind of index; a row costs its transfer.
@@ -53,14 +54,14 @@ typedef struct DistanceKey
 } DistanceKey;
 
 static ForeignPath *
-make_path(PlannerInfo *root, RelOptInfo *baserel, Cost startup, Cost total, List *pathkeys,
-		  List *fdw_private)
+make_path(PlannerInfo *root, RelOptInfo *baserel, double rows, Cost startup, Cost total,
+		  List *pathkeys, Relids outer, List *fdw_private)
 {
-	return create_foreignscan_path(root, baserel, NULL, baserel->rows,
+	return create_foreignscan_path(root, baserel, NULL, rows,
 #if PG_VERSION_NUM >= 180000
 								   0, /* disabled_nodes */
 #endif
-								   startup, total, pathkeys, baserel->lateral_relids, NULL,
+								   startup, total, pathkeys, outer, NULL,
 #if PG_VERSION_NUM >= 170000
 								   NIL, /* fdw_restrictinfo */
 #endif
@@ -152,64 +153,77 @@ rows_looked_at(const VfdwRelation *relation, bool exact)
 	double rows = relation->rows;
 
 	if (exact || strcmp(index, "flat") == 0)
-		return rows;
+		return relation->remote_rows;
 	if (strcmp(index, "ivf") == 0)
 		return sqrt(rows) + rows * LISTS_SHARE;
 	return Min(rows, GRAPH_ROWS_PER_STEP * (1 + log2(rows + 1)));
 }
 
-/* What every path costs per row of the collection: transfer, local quals, target list. */
+/*
+ * What a path costs for the rows that come over: transfer, local quals, target
+ * list. What goes over to be evaluated costs nothing worth telling there.
+ */
 static Cost
-cost_of_rows(const RelOptInfo *baserel)
+cost_of_rows(PlannerInfo *root, const RelOptInfo *baserel, double remote_rows, List *local,
+			 Cost *startup)
 {
 	const VfdwRelation *relation = baserel->fdw_private;
 	double pages_per_row = (double) baserel->reltarget->width / BLCKSZ;
-	Cost per_row = relation->options->tuple_cost + cpu_tuple_cost + seq_page_cost * pages_per_row +
-				   baserel->baserestrictcost.per_tuple;
+	QualCost local_cost;
 
-	return relation->rows * per_row + baserel->rows * baserel->reltarget->cost.per_tuple;
+	cost_qual_eval(&local_cost, local, root);
+	*startup =
+		relation->options->startup_cost + local_cost.startup + baserel->reltarget->cost.startup;
+	return remote_rows * (relation->options->tuple_cost + cpu_tuple_cost +
+						  seq_page_cost * pages_per_row + local_cost.per_tuple) +
+		   baserel->rows * baserel->reltarget->cost.per_tuple;
 }
 
+/* Adds a path by distance; without pathkeys for the sake of its range only. */
 static void
-add_ordered_path(PlannerInfo *root, RelOptInfo *baserel, PathKey *pathkey, const DistanceKey *key)
+add_search_path(PlannerInfo *root, RelOptInfo *baserel, List *pathkeys, const DistanceKey *key)
 {
 	const VfdwRelation *relation = baserel->fdw_private;
-	bool exact = relation->options->exact ||
-				 vfdw_quals_pick(baserel, relation->options->tableid, key->distance, key->column) ||
+	int range = vfdw_find_range(relation, key->distance);
+	List *local = vfdw_local_conditions(baserel, range);
+	bool exact = relation->options->exact || pathkeys == NIL ||
+				 vfdw_quals_pick(local, baserel, key->distance, key->column) ||
 				 !vfdw_limit_counts_rows(root->parse);
+	double remote_rows = relation->remote_rows;
+	Cost search;
 	Cost startup;
 	Cost run;
 
-	startup = relation->options->startup_cost + baserel->baserestrictcost.startup +
-			  baserel->reltarget->cost.startup +
-			  cpu_operator_cost * DISTANCE_COST_FACTOR * rows_looked_at(relation, exact);
+	if (local == NIL)
+		remote_rows = Min(remote_rows, baserel->rows);
+	run = cost_of_rows(root, baserel, remote_rows, local, &startup);
+	search = cpu_operator_cost * DISTANCE_COST_FACTOR * rows_looked_at(relation, exact);
 	/*
 	 * Who reads to the end pays for the whole order as well: half of what a
 	 * Sort would cost here, so that sorting remotely wins, but not against
-	 * those who need no order.
+	 * those who need no order. Without an order the search counts as part of
+	 * the run, so that nothing but the total tells it from reading all rows.
 	 */
-	run = cost_of_rows(baserel) + cpu_operator_cost * relation->rows * log2(relation->rows + 1);
+	if (pathkeys != NIL)
+	{
+		startup += search;
+		run += cpu_operator_cost * remote_rows * log2(remote_rows + 1);
+	}
+	else
+		run += search;
 	add_path(baserel,
-			 (Path *) make_path(root, baserel, startup, startup + run, list_make1(pathkey),
-								list_make4(key->distance, key->query, makeInteger(key->column),
-										   makeInteger((int) key->metric))));
+			 (Path *) make_path(root, baserel, baserel->rows, startup, startup + run, pathkeys,
+								baserel->lateral_relids,
+								list_make5(key->distance, key->query, makeInteger(key->column),
+										   makeInteger((int) key->metric), makeInteger(range))));
 }
 
-/* Callback: adds the paths. */
-void
-vectorGetForeignPaths(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid)
+static void
+add_ordered_path(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid)
 {
 	VfdwRelation *relation = baserel->fdw_private;
-	Cost startup = relation->options->startup_cost + baserel->baserestrictcost.startup +
-				   baserel->reltarget->cost.startup;
 	PathKey *pathkey;
 	DistanceKey key;
-
-	/* A tenth of an operator per row: finding it in the daemon's memory. */
-	add_path(baserel, (Path *) make_path(root, baserel, startup,
-										 startup + cost_of_rows(baserel) +
-											 0.1 * cpu_operator_cost * relation->rows,
-										 NIL, NIL));
 
 	if (root->query_pathkeys == NIL)
 		return;
@@ -218,7 +232,54 @@ vectorGetForeignPaths(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid
 		return;
 	relation->not_pushed = reason_against(baserel, foreigntableid, pathkey, &key);
 	if (relation->not_pushed == NULL)
-		add_ordered_path(root, baserel, pathkey, &key);
+		add_search_path(root, baserel, list_make1(pathkey), &key);
+}
+
+/* Adds a path of the rows that pass, in no order; parameters NULL: none of other relations. */
+static void
+add_unordered_path(PlannerInfo *root, RelOptInfo *baserel, ParamPathInfo *parameters)
+{
+	const VfdwRelation *relation = baserel->fdw_private;
+	Relids outer = parameters != NULL ? parameters->ppi_req_outer : baserel->lateral_relids;
+	double rows = parameters != NULL ? parameters->ppi_rows : baserel->rows;
+	List *clauses = parameters != NULL
+						? list_concat_copy(baserel->baserestrictinfo, parameters->ppi_clauses)
+						: baserel->baserestrictinfo;
+	const VfdwConditions conditions = vfdw_plan_conditions(baserel, clauses, outer, -1);
+	double remote_rows = rows;
+	Cost startup;
+	Cost run;
+
+	if (conditions.local != NIL)
+		remote_rows *= Max(relation->remote_rows / baserel->rows, 1);
+	run = cost_of_rows(root, baserel, remote_rows, conditions.local, &startup);
+	/* A tenth of an operator per row: comparing it in the daemon's memory. */
+	run += 0.1 * cpu_operator_cost * vfdw_rows_compared(baserel, conditions.steps);
+	add_path(baserel,
+			 (Path *) make_path(root, baserel, rows, startup, startup + run, NIL, outer, NIL));
+}
+
+/* Callback: adds the paths. */
+void
+vectorGetForeignPaths(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid)
+{
+	const VfdwRelation *relation = baserel->fdw_private;
+	ListCell *lc;
+
+	add_unordered_path(root, baserel, NULL);
+	if (relation->ranges != NIL)
+	{
+		const VfdwRange *range = linitial(relation->ranges);
+		DistanceKey key = {.distance = range->distance,
+						   .query = range->query,
+						   .column = range->column,
+						   .metric = range->metric};
+
+		add_search_path(root, baserel, NIL, &key);
+	}
+	add_ordered_path(root, baserel, foreigntableid);
+	foreach (lc, vfdw_lookup_parameters(root, baserel))
+		add_unordered_path(root, baserel, lfirst(lc));
 }
 
 /*

@@ -2,10 +2,13 @@
  * plan.c
  *	  Turns the chosen path into a plan node, and reads that node back.
  *
- * Quals all stay local. What goes over is the order, the columns needed, and a
- * hint of how many rows. LIMIT is only a hint: the Limit node stays, and the
- * scan gives more rows when it is asked, hence
+ * What goes over is the order, conditions that the daemon can answer exactly,
+ * the columns needed, and a hint of how many rows. LIMIT is only a hint: the
+ * Limit node stays, and the scan gives more rows when it is asked, hence
  * joins, quals, ties and cursors above cannot be wronged by it.
+ *
+ * Conditions that went over are the plan's recheck quals: EXPLAIN shows them, a
+ * scan of the source table instead evaluates them, and so does EvalPlanQual.
  *
  * An ordered scan also gives the distance itself, as an attribute of the scan
  * tuple: whatever the plan computes that is equal() to it reads the attribute
@@ -20,11 +23,8 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/planmain.h"
-#include "optimizer/restrictinfo.h"
 #include "parser/parsetree.h"
-#include "rewrite/rewriteManip.h"
 #include "utils/lsyscache.h"
-#include "utils/partcache.h"
 #include "utils/rel.h"
 
 #include "fdw/plan.h"
@@ -33,7 +33,9 @@
 enum PlanPrivate
 {
 	PRIVATE_COLUMNS,
+	PRIVATE_FILTER_COLUMNS,
 	PRIVATE_TARGETS,
+	PRIVATE_STEPS,
 	PRIVATE_NUMBERS,   /* IntList, in the order of PlanNumber */
 	PRIVATE_NOT_PUSHED /* String; "" for none */
 };
@@ -43,13 +45,15 @@ enum PlanNumber
 	NUMBER_ORDERED,
 	NUMBER_VECTOR_COLUMN,
 	NUMBER_METRIC,
+	NUMBER_RANGE,
+	NUMBER_COUNT_ONLY,
 	NUMBER_EXACT,
 	NUMBER_LIMITED,
 	NUMBER_CONTINUES,
 	NUMBER_SLACK,
 	NUMBER_ROWS_PER_MATCH,
 	NUMBER_SIBLINGS,
-	NUMBER_COUNT
+	NUMBERS
 };
 
 #define MAX_ROWS_PER_MATCH 1000000
@@ -57,19 +61,21 @@ enum PlanNumber
 static List *
 plan_to_private(const VfdwPlan *plan)
 {
-	int numbers[NUMBER_COUNT] = {
-		[NUMBER_ORDERED] = plan->ordered,	  [NUMBER_VECTOR_COLUMN] = plan->vector_column,
-		[NUMBER_METRIC] = (int) plan->metric, [NUMBER_EXACT] = plan->exact,
-		[NUMBER_LIMITED] = plan->limited,	  [NUMBER_CONTINUES] = plan->continues,
-		[NUMBER_SLACK] = plan->slack,		  [NUMBER_ROWS_PER_MATCH] = plan->rows_per_match,
+	int numbers[NUMBERS] = {
+		[NUMBER_ORDERED] = plan->ordered,		[NUMBER_VECTOR_COLUMN] = plan->vector_column,
+		[NUMBER_METRIC] = (int) plan->metric,	[NUMBER_RANGE] = plan->range,
+		[NUMBER_COUNT_ONLY] = plan->count_only, [NUMBER_EXACT] = plan->exact,
+		[NUMBER_LIMITED] = plan->limited,		[NUMBER_CONTINUES] = plan->continues,
+		[NUMBER_SLACK] = plan->slack,			[NUMBER_ROWS_PER_MATCH] = plan->rows_per_match,
 		[NUMBER_SIBLINGS] = plan->siblings,
 	};
 	List *list = NIL;
 
-	for (int i = 0; i < NUMBER_COUNT; i++)
+	for (int i = 0; i < NUMBERS; i++)
 		list = lappend_int(list, numbers[i]);
-	return list_make4(plan->columns, plan->targets, list,
-					  makeString(plan->not_pushed != NULL ? plan->not_pushed : ""));
+	return lappend(
+		list_make5(plan->columns, plan->filter_columns, plan->targets, plan->steps, list),
+		makeString(plan->not_pushed != NULL ? plan->not_pushed : ""));
 }
 
 VfdwPlan *
@@ -80,10 +86,14 @@ vfdw_plan_of(const ForeignScan *scan)
 	char *not_pushed = strVal(list_nth(scan->fdw_private, PRIVATE_NOT_PUSHED));
 
 	plan->columns = list_nth(scan->fdw_private, PRIVATE_COLUMNS);
+	plan->filter_columns = list_nth(scan->fdw_private, PRIVATE_FILTER_COLUMNS);
 	plan->targets = list_nth(scan->fdw_private, PRIVATE_TARGETS);
+	plan->steps = list_nth(scan->fdw_private, PRIVATE_STEPS);
 	plan->ordered = list_nth_int(numbers, NUMBER_ORDERED) != 0;
 	plan->vector_column = (AttrNumber) list_nth_int(numbers, NUMBER_VECTOR_COLUMN);
 	plan->metric = (enum vfdw_metric) list_nth_int(numbers, NUMBER_METRIC);
+	plan->range = list_nth_int(numbers, NUMBER_RANGE);
+	plan->count_only = list_nth_int(numbers, NUMBER_COUNT_ONLY) != 0;
 	plan->exact = list_nth_int(numbers, NUMBER_EXACT) != 0;
 	plan->limited = list_nth_int(numbers, NUMBER_LIMITED) != 0;
 	plan->continues = list_nth_int(numbers, NUMBER_CONTINUES) != 0;
@@ -100,53 +110,6 @@ vfdw_limit_counts_rows(const Query *parse)
 	return parse->limitCount != NULL && parse->groupClause == NIL && parse->groupingSets == NIL &&
 		   parse->distinctClause == NIL && parse->havingQual == NULL && !parse->hasAggs &&
 		   !parse->hasWindowFuncs && !parse->hasTargetSRFs;
-}
-
-/* Whether every row of a partition passes: queries of the parent bring their quals along. */
-static bool
-holds_for_partition(const RelOptInfo *baserel, Oid foreigntableid, Node *clause)
-{
-	List *partition_qual;
-
-	if (!get_rel_relispartition(foreigntableid))
-		return false;
-	partition_qual =
-		make_ands_implicit(expression_planner(get_partition_qual_relid(foreigntableid)));
-	ChangeVarNodes((Node *) partition_qual, 1, baserel->relid, 0);
-	return predicate_implied_by(list_make1(clause), partition_qual, false);
-}
-
-/* Whether a clause is "distance IS NOT NULL", or the same of the vector. */
-static bool
-asks_for_distance(const Node *clause, const Expr *distance, AttrNumber column)
-{
-	const NullTest *test = (const NullTest *) clause;
-
-	if (!IsA(clause, NullTest) || test->nulltesttype != IS_NOT_NULL || test->argisrow)
-		return false;
-	return IsA(test->arg, Var) ? ((const Var *) test->arg)->varattno == column
-							   : equal(test->arg, distance);
-}
-
-/*
- * That there is a distance picks none of the rows that have one; the others
- * come last anyway.
- */
-bool
-vfdw_quals_pick(const RelOptInfo *baserel, Oid foreigntableid, const Expr *distance,
-				AttrNumber column)
-{
-	ListCell *lc;
-
-	foreach (lc, baserel->baserestrictinfo)
-	{
-		Node *clause = (Node *) lfirst_node(RestrictInfo, lc)->clause;
-
-		if (!asks_for_distance(clause, distance, column) &&
-			!holds_for_partition(baserel, foreigntableid, clause))
-			return true;
-	}
-	return false;
 }
 
 /* What of the relation some expressions look at. */
@@ -205,36 +168,63 @@ needs_system_column(const Needs *needs, Oid foreigntableid)
 	return false;
 }
 
-/* Adds a column to the scan tuple; fetched says whether its value is asked for. */
-static void
-add_target(VfdwPlan *plan, AttrNumber attribute, bool fetched)
+/* Who looks at a column of the scan tuple. */
+typedef struct TargetUse
 {
-	if (!fetched)
+	const Needs *needs;	 /* nodes above and local quals: its value is fetched */
+	const Needs *pushed; /* conditions that went over */
+} TargetUse;
+
+/*
+ * Adds a column to the scan tuple. Until all columns to be fetched are known,
+ * those of filter_columns are numbered from the other end.
+ */
+static void
+add_target(VfdwPlan *plan, AttrNumber attribute, const TargetUse *use)
+{
+	if (needs_attribute(use->needs, attribute) || needs_attribute(use->needs, InvalidAttrNumber))
 	{
-		plan->targets = lappend_int(plan->targets, VFDW_TARGET_UNUSED);
-		return;
+		plan->targets = lappend_int(plan->targets, list_length(plan->columns));
+		plan->columns = lappend_int(plan->columns, attribute);
 	}
-	plan->targets = lappend_int(plan->targets, list_length(plan->columns));
-	plan->columns = lappend_int(plan->columns, attribute);
+	else if (needs_attribute(use->pushed, attribute))
+	{
+		plan->filter_columns = lappend_int(plan->filter_columns, attribute);
+		plan->targets =
+			lappend_int(plan->targets, VFDW_TARGET_UNUSED - list_length(plan->filter_columns));
+	}
+	else
+		plan->targets = lappend_int(plan->targets, VFDW_TARGET_UNUSED);
+}
+
+/* Lets the columns of filter_columns follow those that are fetched. */
+static void
+number_filter_columns(VfdwPlan *plan)
+{
+	ListCell *lc;
+
+	foreach (lc, plan->targets)
+		if (lfirst_int(lc) < VFDW_TARGET_UNUSED)
+			lfirst_int(lc) = list_length(plan->columns) + VFDW_TARGET_UNUSED - 1 - lfirst_int(lc);
 }
 
 /* The scan tuple is the table's row; what nobody looks at is left NULL. */
 static void
-plan_whole_rows(VfdwPlan *plan, const Needs *needs, Relation table)
+plan_whole_rows(VfdwPlan *plan, const TargetUse *use, Relation table)
 {
 	TupleDesc descriptor = RelationGetDescr(table);
-	bool all = needs_attribute(needs, InvalidAttrNumber);
 
 	for (int i = 0; i < descriptor->natts; i++)
 	{
-		bool dropped = TupleDescAttr(descriptor, i)->attisdropped;
-
-		add_target(plan, i + 1, !dropped && (all || needs_attribute(needs, i + 1)));
+		if (TupleDescAttr(descriptor, i)->attisdropped)
+			plan->targets = lappend_int(plan->targets, VFDW_TARGET_UNUSED);
+		else
+			add_target(plan, i + 1, use);
 	}
 }
 
-static void
-add_scan_target(List **scan_tlist, Expr *expr)
+void
+vfdw_add_scan_target(List **scan_tlist, Expr *expr)
 {
 	*scan_tlist =
 		lappend(*scan_tlist, makeTargetEntry(expr, list_length(*scan_tlist) + 1, NULL, false));
@@ -246,25 +236,26 @@ add_scan_target(List **scan_tlist, Expr *expr)
  * there to be found, but are not fetched.
  */
 static List *
-plan_distance_rows(VfdwPlan *plan, const Needs *needs, const Needs *offered, Expr *distance,
+plan_distance_rows(VfdwPlan *plan, const TargetUse *use, const Needs *offered, Expr *distance,
 				   Relation table)
 {
 	TupleDesc descriptor = RelationGetDescr(table);
 	List *scan_tlist = NIL;
 
-	add_scan_target(&scan_tlist, copyObject(distance));
+	vfdw_add_scan_target(&scan_tlist, copyObject(distance));
 	plan->targets = lappend_int(plan->targets, VFDW_TARGET_DISTANCE);
 	for (int i = 0; i < descriptor->natts; i++)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
-		bool needed = needs_attribute(needs, i + 1);
 
-		if (attribute->attisdropped || (!needed && !needs_attribute(offered, i + 1)))
+		if (attribute->attisdropped ||
+			!(needs_attribute(use->needs, i + 1) || needs_attribute(use->pushed, i + 1) ||
+			  needs_attribute(offered, i + 1)))
 			continue;
-		add_scan_target(&scan_tlist,
-						(Expr *) makeVar(needs->relid, i + 1, attribute->atttypid,
-										 attribute->atttypmod, attribute->attcollation, 0));
-		add_target(plan, i + 1, needed);
+		vfdw_add_scan_target(&scan_tlist,
+							 (Expr *) makeVar(offered->relid, i + 1, attribute->atttypid,
+											  attribute->atttypmod, attribute->attcollation, 0));
+		add_target(plan, i + 1, use);
 	}
 	return scan_tlist;
 }
@@ -310,23 +301,32 @@ is_alone(PlannerInfo *root, const RelOptInfo *baserel)
 		baserel->top_parent_relids != NULL ? baserel->top_parent_relids : baserel->relids, all);
 }
 
+/* Whether LIMIT tells how many rows of this path are wanted. */
+static bool
+limit_counts(const PlannerInfo *root, const Path *path)
+{
+	return vfdw_limit_counts_rows(root->parse) &&
+		   (path->pathkeys != NIL || root->parse->sortClause == NIL);
+}
+
 /* How many rows to ask for, and whether what the index misses may be missed. */
 static void
-plan_order(VfdwPlan *plan, PlannerInfo *root, const RelOptInfo *baserel, const List *path_private)
+plan_search(VfdwPlan *plan, PlannerInfo *root, const RelOptInfo *baserel, const ForeignPath *path,
+			const VfdwConditions *conditions)
 {
-	const VfdwRelation *relation = baserel->fdw_private;
+	const List *path_private = path->fdw_private;
 
 	plan->ordered = true;
 	plan->vector_column = intVal(list_nth(path_private, VFDW_PATH_COLUMN));
 	plan->metric = (enum vfdw_metric) intVal(list_nth(path_private, VFDW_PATH_METRIC));
-	plan->limited = vfdw_limit_counts_rows(root->parse);
+	plan->range = conditions->range != NULL ? conditions->range->bound : VFDW_RANGE_NONE;
 	/*
 	 * Rows that an index missed among the first k cannot be given later without
 	 * breaking the order. Under a LIMIT on this scan alone that is what was
 	 * asked for; where a qual picks among the rows, the one missed may be the
 	 * only one that passes.
 	 */
-	plan->exact = vfdw_quals_pick(baserel, relation->options->tableid,
+	plan->exact = vfdw_quals_pick(conditions->local, baserel,
 								  list_nth(path_private, VFDW_PATH_DISTANCE), plan->vector_column);
 	/* WITH TIES and Incremental Sort look at the row after the last one. */
 	if (root->parse->limitOption == LIMIT_OPTION_WITH_TIES || list_length(root->query_pathkeys) > 1)
@@ -339,13 +339,15 @@ plan_order(VfdwPlan *plan, PlannerInfo *root, const RelOptInfo *baserel, const L
  */
 static List *
 plan_targets(VfdwPlan *plan, PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
-			 const ForeignPath *path, List *tlist, List *local_quals)
+			 const ForeignPath *path, List *tlist, const VfdwConditions *conditions)
 {
 	Relation table = RelationIdGetRelation(foreigntableid);
 	Expr *distance = NULL;
 	List *scan_tlist = NIL;
 	Needs needs = {.relid = baserel->relid};
 	Needs offered = {.relid = baserel->relid};
+	Needs pushed = {.relid = baserel->relid};
+	TargetUse use = {.needs = &needs, .pushed = &pushed};
 
 	/*
 	 * Not with row marks, because EvalPlanQual stores whole rows into the scan
@@ -360,9 +362,10 @@ plan_targets(VfdwPlan *plan, PlannerInfo *root, RelOptInfo *baserel, Oid foreign
 	 * What is needed stands in the relation's target: the path's may be that of
 	 * before a projection, and tlist may name the whole row because nobody cares.
 	 */
-	needs.distance = offered.distance = distance;
+	needs.distance = offered.distance = pushed.distance = distance;
 	find_needs((Node *) baserel->reltarget->exprs, &needs);
-	find_needs((Node *) local_quals, &needs);
+	find_needs((Node *) conditions->local, &needs);
+	find_needs((Node *) conditions->pushed, &pushed);
 	find_needs((Node *) tlist, &offered);
 
 	/*
@@ -374,13 +377,15 @@ plan_targets(VfdwPlan *plan, PlannerInfo *root, RelOptInfo *baserel, Oid foreign
 		needs_attribute(&offered, TableOidAttributeNumber) || !needs.distance_found ||
 		(tlist != NIL && !offered.distance_found))
 	{
-		needs.distance = NULL;
+		needs.distance = pushed.distance = NULL;
 		find_needs((Node *) baserel->reltarget->exprs, &needs);
-		find_needs((Node *) local_quals, &needs);
-		plan_whole_rows(plan, &needs, table);
+		find_needs((Node *) conditions->local, &needs);
+		find_needs((Node *) conditions->pushed, &pushed);
+		plan_whole_rows(plan, &use, table);
 	}
 	else
-		scan_tlist = plan_distance_rows(plan, &needs, &offered, distance, table);
+		scan_tlist = plan_distance_rows(plan, &use, &offered, distance, table);
+	number_filter_columns(plan);
 	RelationClose(table);
 	return scan_tlist;
 }
@@ -394,30 +399,71 @@ limit_expression(const VfdwPlan *plan, Node *expression)
 	return copyObject(expression);
 }
 
+/*
+ * A plan compares with the types that the source table's columns have now, so
+ * it is made anew when they change.
+ */
+static void
+note_dependencies(PlannerInfo *root, const VfdwCollectionFacts *facts)
+{
+	if (facts != NULL)
+		root->glob->relationOids = lappend_oid(root->glob->relationOids, facts->source);
+}
+
+Index
+vfdw_scanned_relation(const ForeignScan *scan)
+{
+	return scan->scan.scanrelid > 0 ? scan->scan.scanrelid : bms_next_member(scan->fs_relids, -1);
+}
+
+ForeignScan *
+vfdw_make_scan(PlannerInfo *root, const RelOptInfo *baserel, VfdwPlan *plan,
+			   const VfdwConditions *conditions, Expr *query, List *tlist, List *scan_tlist)
+{
+	const VfdwRelation *relation = baserel->fdw_private;
+	Node *no_query = (Node *) makeNullConst(FLOAT4ARRAYOID, -1, InvalidOid);
+	Node *no_farthest = (Node *) makeNullConst(FLOAT8OID, -1, InvalidOid);
+	List *expressions;
+
+	expressions = list_make4(
+		query != NULL ? copyObject((Node *) query) : no_query,
+		limit_expression(plan, root->parse->limitCount),
+		limit_expression(plan, root->parse->limitOffset),
+		conditions->range != NULL ? copyObject((Node *) conditions->range->farthest) : no_farthest);
+	expressions = list_concat(expressions, copyObject(conditions->operands));
+	note_dependencies(root, relation->facts);
+	return make_foreignscan(tlist, conditions->local, plan->count_only ? 0 : baserel->relid,
+							expressions, plan_to_private(plan), scan_tlist, conditions->pushed,
+							NULL);
+}
+
 /* Callback: the plan node for the path that won. */
 ForeignScan *
 vectorGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
 					 ForeignPath *best_path, List *tlist, List *scan_clauses, Plan *outer_plan)
 {
+	const List *path_private = best_path->fdw_private;
 	const VfdwRelation *relation = baserel->fdw_private;
-	List *local_quals = extract_actual_clauses(scan_clauses, false);
-	Node *query = (Node *) makeNullConst(FLOAT4ARRAYOID, -1, InvalidOid);
-	double rows_per_match = relation->rows / Max(baserel->rows, 1.0);
-	VfdwPlan plan = {.not_pushed = relation->not_pushed,
-					 .rows_per_match = (int) Min(Max(rows_per_match, 1.0), MAX_ROWS_PER_MATCH)};
+	VfdwPlan plan = {.limited = limit_counts(root, &best_path->path), .rows_per_match = 1};
+	VfdwConditions conditions;
+	Expr *query = NULL;
 	List *scan_tlist;
-	List *expressions;
 
-	if (best_path->fdw_private != NIL)
+	if (IS_UPPER_REL(baserel))
+		return vfdw_plan_count(root, baserel, tlist);
+	conditions = vfdw_plan_conditions(
+		baserel, scan_clauses, PATH_REQ_OUTER(&best_path->path),
+		path_private == NIL ? -1 : intVal(list_nth(path_private, VFDW_PATH_RANGE)));
+	plan.not_pushed = relation->not_pushed;
+	plan.steps = conditions.steps;
+	if (conditions.local != NIL)
+		plan.rows_per_match = (int) Min(
+			Max(relation->remote_rows / Max(best_path->path.rows, 1.0), 1.0), MAX_ROWS_PER_MATCH);
+	if (path_private != NIL)
 	{
-		plan_order(&plan, root, baserel, best_path->fdw_private);
-		query = copyObject(list_nth(best_path->fdw_private, VFDW_PATH_QUERY));
+		plan_search(&plan, root, baserel, best_path, &conditions);
+		query = list_nth(path_private, VFDW_PATH_QUERY);
 	}
-	else if (root->parse->sortClause == NIL)
-		plan.limited = vfdw_limit_counts_rows(root->parse);
-	scan_tlist = plan_targets(&plan, root, baserel, foreigntableid, best_path, tlist, local_quals);
-	expressions = list_make3(query, limit_expression(&plan, root->parse->limitCount),
-							 limit_expression(&plan, root->parse->limitOffset));
-	return make_foreignscan(tlist, local_quals, baserel->relid, expressions, plan_to_private(&plan),
-							scan_tlist, NIL, outer_plan);
+	scan_tlist = plan_targets(&plan, root, baserel, foreigntableid, best_path, tlist, &conditions);
+	return vfdw_make_scan(root, baserel, &plan, &conditions, query, tlist, scan_tlist);
 }

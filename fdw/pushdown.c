@@ -1,17 +1,20 @@
 /*
  * pushdown.c
- *	  May this sort key go over to the daemon?
+ *	  May this distance, as a sort key or below a bound, go over to the daemon?
  *
  * Recognises distances: an operator of ours or of pgvector between a vector
  * column and something that does not depend on the table. Operators are known
  * by their OID and the extension they belong to, never by name alone: a "<->"
  * that somebody put into a schema of the search_path is none of ours.
  *
- * Not here: whether a collection serves the column and the metric (path.c).
+ * Not here: whether a collection serves the column and the metric (path.c);
+ * conditions on other columns (clause.c).
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/stratnum.h"
+#include "access/transam.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
@@ -24,7 +27,9 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
+#include "utils/typcache.h"
 
+#include "fdw/clause.h"
 #include "fdw/vector_value.h"
 
 /* What an operator turned out to be. Finding out takes a scan of pg_depend. */
@@ -200,6 +205,48 @@ vfdw_match_distance(PlannerInfo *root, RelOptInfo *rel, Expr *expr, AttrNumber *
 		*column = var->varattno;
 		*query = other;
 		return true;
+	}
+	return false;
+}
+
+/* enum vfdw_range of an operator with the distance on the left; 0 for any other. */
+static int
+bound_of_operator(Oid opno)
+{
+	Oid family = lookup_type_cache(FLOAT8OID, TYPECACHE_BTREE_OPFAMILY)->btree_opf;
+	int strategy;
+	Oid left;
+	Oid right;
+
+	if (!OidIsValid(opno) || opno >= FirstNormalObjectId || !op_in_opfamily(opno, family))
+		return VFDW_RANGE_NONE;
+	get_op_opfamily_properties(opno, family, false, &strategy, &left, &right);
+	if (left != FLOAT8OID)
+		return VFDW_RANGE_NONE;
+	return strategy == BTLessStrategyNumber		   ? VFDW_RANGE_LESS
+		   : strategy == BTLessEqualStrategyNumber ? VFDW_RANGE_LESS_EQUAL
+												   : VFDW_RANGE_NONE;
+}
+
+bool
+vfdw_match_range(PlannerInfo *root, RelOptInfo *rel, Expr *clause, VfdwRange *range)
+{
+	const OpExpr *op = (const OpExpr *) clause;
+
+	if (!IsA(clause, OpExpr) || list_length(op->args) != 2)
+		return false;
+	for (int side = 0; side < 2; side++)
+	{
+		range->clause = clause;
+		range->distance = list_nth(op->args, side);
+		range->farthest = list_nth(op->args, 1 - side);
+		range->bound = bound_of_operator(side == 0 ? op->opno : get_commutator(op->opno));
+		if (range->bound != VFDW_RANGE_NONE &&
+			vfdw_match_distance(root, rel, range->distance, &range->column, &range->metric,
+								&range->query) &&
+			vfdw_is_operand(rel->relid, NULL, (Node *) range->query) &&
+			vfdw_is_operand(rel->relid, NULL, (Node *) range->farthest))
+			return true;
 	}
 	return false;
 }

@@ -12,16 +12,13 @@
 
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "catalog/pg_class.h"
 #include "fmgr.h"
-#include "foreign/foreign.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "fdw/daemon_error.h"
+#include "fdw/description.h"
 #include "fdw/link.h"
 
 PG_FUNCTION_INFO_V1(vfdw_recall);
@@ -35,11 +32,7 @@ typedef struct Examinee
 	const VfdwOptions *options;
 	VfdwConnection *connection;
 	vfdw_client *client;
-	enum vfdw_metric metric;
-	const char *vector_column; /* these are UTF-8 */
-	const char **key_columns;
-	int key_column_count;
-	uint32 dimensions;
+	VfdwDescription collection;
 	int k;
 } Examinee;
 
@@ -71,37 +64,6 @@ reply_or_throw(const Examinee *examinee, uint64 id, const vfdw_error *error)
 						   &unused);
 }
 
-/* Fills in the collection's columns. */
-static void
-describe(Examinee *examinee)
-{
-	const VfdwOptions *options = examinee->options;
-	const vfdw_collection_info *info;
-	vfdw_error error;
-	size_t count;
-	uint64 id = vfdw_client_send_describe(
-		examinee->client, vfdw_to_utf8(options->dbname), vfdw_to_utf8(options->schema_name),
-		vfdw_to_utf8(options->collection), options->request_timeout_ms, &error);
-
-	info = vfdw_reply_collections(reply_or_throw(examinee, id, &error), &count);
-	if (info == NULL || count != 1)
-		elog(ERROR, "the daemon did not describe the collection");
-	examinee->metric = info->metric;
-	examinee->dimensions = info->dimensions;
-	examinee->key_columns = palloc(sizeof(char *) * Max(info->column_count, 1));
-	for (size_t i = 0; i < info->column_count; i++)
-	{
-		const vfdw_column_info *column = &info->columns[i];
-
-		if (column->role == 1)
-			examinee->key_columns[examinee->key_column_count++] = pstrdup(column->name);
-		else if (column->role == 2)
-			examinee->vector_column = pstrdup(column->name);
-	}
-	if (examinee->vector_column == NULL || examinee->key_column_count == 0)
-		elog(ERROR, "the daemon described a collection without a key or a vector");
-}
-
 static void
 start_search(const Examinee *examinee, vfdw_search *search)
 {
@@ -111,7 +73,7 @@ start_search(const Examinee *examinee, vfdw_search *search)
 	search->database = vfdw_to_utf8(options->dbname);
 	search->schema = vfdw_to_utf8(options->schema_name);
 	search->collection = vfdw_to_utf8(options->collection);
-	search->vector_column = examinee->vector_column;
+	search->vector_column = examinee->collection.vector_column;
 	search->consistency = VFDW_CONSISTENCY_EVENTUAL;
 	search->timeout_ms = options->request_timeout_ms;
 }
@@ -159,7 +121,7 @@ take_samples(const Examinee *examinee, const vfdw_rows *rows, void *result)
 	const vfdw_column *column = &rows->columns[0];
 
 	if (column->encoding != VFDW_ENCODING_VECTOR ||
-		(rows->rows > 0 && rows->dimensions != examinee->dimensions))
+		(rows->rows > 0 && rows->dimensions != examinee->collection.dimensions))
 		elog(ERROR, "the daemon sent something else than the collection's vectors");
 	for (uint32 row = 0; row < rows->rows; row++)
 	{
@@ -182,7 +144,7 @@ draw_samples(const Examinee *examinee, int count)
 	vfdw_search search;
 
 	start_search(examinee, &search);
-	search.columns = &examinee->vector_column;
+	search.columns = &examinee->collection.vector_column;
 	search.column_count = 1;
 	search.sample_rows = count;
 	run_search(examinee, &search, take_samples, &samples);
@@ -265,12 +227,12 @@ ask(const Examinee *examinee, const float *query, bool exact)
 	instr_time start;
 
 	start_search(examinee, &search);
-	search.metric = examinee->metric;
+	search.metric = examinee->collection.metric;
 	search.query = query;
-	search.dimensions = examinee->dimensions;
+	search.dimensions = examinee->collection.dimensions;
 	search.k = examinee->k;
-	search.columns = examinee->key_columns;
-	search.column_count = examinee->key_column_count;
+	search.columns = examinee->collection.key_columns;
+	search.column_count = examinee->collection.key_column_count;
 	search.batch_rows = examinee->k;
 	search.ef_search = examinee->options->ef_search;
 	search.nprobe = examinee->options->nprobe;
@@ -320,22 +282,7 @@ count_hits(const Answer *found, Answer *exact)
 static void
 check_arguments(Oid tableid, int k, int samples)
 {
-	AclResult allowed;
-	char *name = get_rel_name(tableid);
-
-	if (name == NULL)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-						errmsg("relation with OID %u does not exist", tableid)));
-	if (get_rel_relkind(tableid) != RELKIND_FOREIGN_TABLE ||
-		GetForeignServer(GetForeignTable(tableid)->serverid)->fdwid !=
-			get_foreign_data_wrapper_oid(VFDW_EXTENSION, false))
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not a foreign table of vector_fdw", name),
-				 errhint("Give the foreign table through which the collection is searched.")));
-	allowed = pg_class_aclcheck(tableid, GetUserId(), ACL_SELECT);
-	if (allowed != ACLCHECK_OK)
-		aclcheck_error(allowed, OBJECT_FOREIGN_TABLE, name);
+	vfdw_check_searchable(tableid);
 	if (k < 1 || k > VFDW_MAX_RECALL_ROWS)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("k must be between 1 and %d", VFDW_MAX_RECALL_ROWS)));
@@ -404,7 +351,7 @@ vfdw_recall(PG_FUNCTION_ARGS)
 	examinee.k = k;
 	examinee.connection = vfdw_connection(examinee.options, GetUserId());
 	examinee.client = vfdw_connected_client(examinee.connection, examinee.options, false, &unused);
-	describe(&examinee);
+	vfdw_describe(examinee.connection, examinee.client, examinee.options, &examinee.collection);
 	examine(&examinee, samples, values, nulls);
 	table_close(table, NoLock);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls)));

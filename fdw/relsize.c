@@ -83,6 +83,7 @@ vectorGetForeignRelSize(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntable
 
 	/* clauselist_selectivity looks at tuples for equality with unknown statistics. */
 	baserel->tuples = relation->rows;
+	vfdw_sort_conditions(root, baserel, relation);
 	selectivity = clauselist_selectivity(root, baserel->baserestrictinfo, 0, JOIN_INNER, NULL);
 	baserel->rows = clamp_row_est(relation->rows * selectivity);
 }

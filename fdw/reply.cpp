@@ -201,6 +201,7 @@ Status ReadRows(const ExpectedReply& expected, std::string_view body, RawFrame r
   rows.collection_rows = m.collection_rows;
   rows.metric = m.metric;
   rows.index = m.index.c_str();
+  rows.matching_rows = m.matching_rows;
   return Status::Ok();
 }
 

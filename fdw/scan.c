@@ -18,6 +18,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
@@ -26,6 +27,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "fdw/clause.h"
 #include "fdw/local_scan.h"
 #include "fdw/plan.h"
 #include "fdw/scan.h"
@@ -34,15 +36,18 @@
 struct VfdwScan
 {
 	ForeignScanState *node;
+	Relation table; /* the foreign table, also where the node scans no relation */
 	VfdwPlan *plan;
 	VfdwOptions *options;
 	VfdwRequest *request;
-	List *expressions; /* of ExprState, in the order of VfdwPlanExpression */
+	List *expressions;	/* of ExprState, in the order of VfdwPlanExpression */
+	List *operands;		/* of those, the filter's */
+	Oid *operand_types; /* base types */
 	int target_count;
 	int *targets;				 /* plan->targets */
 	VfdwValueReader **readers;	 /* one per target; NULL for distance and unused */
 	bool started;				 /* the request was made of the current parameters */
-	MemoryContext query_context; /* the query vector */
+	MemoryContext query_context; /* the query vector and the filter */
 	MemoryContext row_context;
 
 	VfdwStream *stream;
@@ -84,7 +89,7 @@ scan_user(const ForeignScan *plan, EState *estate)
 #if PG_VERSION_NUM >= 160000
 	return OidIsValid(plan->checkAsUser) ? plan->checkAsUser : GetUserId();
 #else
-	const RangeTblEntry *rte = exec_rt_fetch(plan->scan.scanrelid, estate);
+	const RangeTblEntry *rte = exec_rt_fetch(vfdw_scanned_relation(plan), estate);
 
 	return OidIsValid(rte->checkAsUser) ? rte->checkAsUser : GetUserId();
 #endif
@@ -94,7 +99,7 @@ static void
 make_readers(VfdwScan *scan)
 {
 	TupleDesc descriptor = scan->node->ss.ss_ScanTupleSlot->tts_tupleDescriptor;
-	TupleDesc table = RelationGetDescr(scan->node->ss.ss_currentRelation);
+	TupleDesc table = RelationGetDescr(scan->table);
 	ListCell *lc;
 
 	scan->targets = palloc0(sizeof(int) * (descriptor->natts + 1));
@@ -106,7 +111,7 @@ make_readers(VfdwScan *scan)
 		Form_pg_attribute attribute;
 
 		scan->targets[i] = target;
-		if (target < 0)
+		if (target < 0 || target >= list_length(scan->plan->columns))
 			continue;
 		attribute = TupleDescAttr(table, list_nth_int(scan->plan->columns, target) - 1);
 		scan->readers[i] = vfdw_make_reader(NameStr(attribute->attname), attribute->atttypid,
@@ -117,13 +122,41 @@ make_readers(VfdwScan *scan)
 			 descriptor->natts);
 }
 
+/* Opened and locked by the executor, and closed with the other relations of the query. */
+static Relation
+scanned_table(const ForeignScanState *node)
+{
+	const ForeignScan *plan = (const ForeignScan *) node->ss.ps.plan;
+
+	if (node->ss.ss_currentRelation != NULL)
+		return node->ss.ss_currentRelation;
+#if PG_VERSION_NUM >= 180000
+	return ExecGetRangeTableRelation(node->ss.ps.state, vfdw_scanned_relation(plan), false);
+#else
+	return ExecGetRangeTableRelation(node->ss.ps.state, vfdw_scanned_relation(plan));
+#endif
+}
+
+static void
+init_expressions(VfdwScan *scan, const ForeignScan *plan)
+{
+	int count = list_length(plan->fdw_exprs) - VFDW_EXPR_OPERANDS;
+
+	scan->expressions = ExecInitExprList(plan->fdw_exprs, (PlanState *) scan->node);
+	scan->operands = list_copy_tail(scan->expressions, VFDW_EXPR_OPERANDS);
+	scan->operand_types = palloc(sizeof(Oid) * (count + 1));
+	for (int i = 0; i < count; i++)
+		scan->operand_types[i] =
+			getBaseType(exprType(list_nth(plan->fdw_exprs, VFDW_EXPR_OPERANDS + i)));
+}
+
 /* Callback: makes the scan ready, contacts nobody. */
 void
 vectorBeginForeignScan(ForeignScanState *node, int eflags)
 {
 	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
 	EState *estate = node->ss.ps.state;
-	Relation table = node->ss.ss_currentRelation;
+	Relation table;
 	VfdwScan *scan;
 
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
@@ -131,12 +164,14 @@ vectorBeginForeignScan(ForeignScanState *node, int eflags)
 
 	scan = palloc0(sizeof(VfdwScan));
 	scan->node = node;
+	scan->table = table = scanned_table(node);
 	scan->plan = vfdw_plan_of(plan);
 	scan->options = vfdw_table_options(RelationGetRelid(table));
 	vfdw_check_source_privileges(table, scan->options);
 	scan->request = vfdw_make_request(scan->plan, table, scan->options, scan_user(plan, estate));
-	scan->request->tolerant = scan->options->on_unavailable == VFDW_ON_UNAVAILABLE_SCAN;
-	scan->expressions = ExecInitExprList(plan->fdw_exprs, (PlanState *) node);
+	scan->request->tolerant =
+		scan->options->on_unavailable == VFDW_ON_UNAVAILABLE_SCAN && !scan->plan->count_only;
+	init_expressions(scan, plan);
 	scan->query_context = AllocSetContextCreate(estate->es_query_cxt, "vector_fdw query vector",
 												ALLOCSET_SMALL_SIZES);
 	scan->row_context =
@@ -152,6 +187,34 @@ evaluate(VfdwScan *scan, enum VfdwPlanExpression which, bool *isnull)
 {
 	return ExecEvalExpr(list_nth(scan->expressions, which), scan->node->ss.ps.ps_ExprContext,
 						isnull);
+}
+
+/* Filter and range. The distance to NULL is NULL, which no range includes. */
+static void
+fill_conditions(VfdwScan *scan)
+{
+	const ForeignScan *plan = (const ForeignScan *) scan->node->ss.ps.plan;
+	VfdwRequest *request = scan->request;
+	ExprContext *context = scan->node->ss.ps.ps_ExprContext;
+	VfdwFilter filter;
+	Datum farthest;
+	bool isnull;
+
+	vfdw_make_filter(&filter, scan->options, scan->plan->steps, scan->operands, scan->operand_types,
+					 context);
+	request->filter = filter.nodes;
+	request->filter_count = filter.count;
+	request->nothing = filter.nothing;
+	request->range = scan->plan->range;
+	if (request->range == VFDW_RANGE_NONE)
+		return;
+	farthest = evaluate(scan, VFDW_EXPR_FARTHEST, &isnull);
+	request->farthest =
+		isnull ? 0
+		: getBaseType(exprType(list_nth(plan->fdw_exprs, VFDW_EXPR_FARTHEST))) == FLOAT4OID
+			? (double) DatumGetFloat4(farthest)
+			: DatumGetFloat8(farthest);
+	request->nothing = request->nothing || isnull || request->query == NULL;
 }
 
 /* Puts the current values of the parameters into the request. */
@@ -182,6 +245,7 @@ fill_request(VfdwScan *scan)
 	if (!no_query)
 		request->query = vfdw_query_vector(
 			query, exprType(list_nth(plan->fdw_exprs, VFDW_EXPR_QUERY)), &request->dimensions);
+	fill_conditions(scan);
 	MemoryContextSwitchTo(old_context);
 
 	request->rows = vfdw_rows_wanted(scan->plan, no_limit, count, no_offset ? 0 : offset);
@@ -227,7 +291,7 @@ start_siblings(VfdwScan *scan)
 static bool
 next_batch(VfdwScan *scan)
 {
-	Relation table = scan->node->ss.ss_currentRelation;
+	Relation table = scan->table;
 	const vfdw_error *why;
 	MemoryContext old_context;
 
@@ -258,6 +322,29 @@ next_batch(VfdwScan *scan)
 	return true;
 }
 
+/*
+ * The next row of the source table that passes what the daemon would have
+ * filtered; false at the end.
+ */
+static bool
+next_local_row(VfdwScan *scan, TupleTableSlot *slot)
+{
+	ForeignScanState *node = scan->node;
+	ExprContext *context = node->ss.ps.ps_ExprContext;
+
+	while (vfdw_local_scan_next(scan->local, slot->tts_values, slot->tts_isnull))
+	{
+		ExecStoreVirtualTuple(slot);
+		ResetExprContext(context);
+		context->ecxt_scantuple = slot;
+		if (ExecQual(node->fdw_recheck_quals, context))
+			return true;
+		ExecClearTuple(slot);
+		CHECK_FOR_INTERRUPTS();
+	}
+	return false;
+}
+
 static void
 fill_slot(VfdwScan *scan, TupleTableSlot *slot)
 {
@@ -270,7 +357,7 @@ fill_slot(VfdwScan *scan, TupleTableSlot *slot)
 
 		slot->tts_isnull[i] = true;
 		slot->tts_values[i] = (Datum) 0;
-		if (target >= 0)
+		if (scan->readers[i] != NULL)
 			slot->tts_values[i] =
 				vfdw_read_value(scan->readers[i], batch, target, row, &slot->tts_isnull[i]);
 		else if (target == VFDW_TARGET_DISTANCE && batch->distances != NULL &&
@@ -282,6 +369,24 @@ fill_slot(VfdwScan *scan, TupleTableSlot *slot)
 	}
 }
 
+/* The only row of a plan that counts. */
+static void
+count_rows(VfdwScan *scan, TupleTableSlot *slot)
+{
+	const vfdw_rows *batch = NULL;
+	uint64 count = 0;
+
+	if (vfdw_stream_next(scan->stream, &batch) == VFDW_STREAM_BATCH)
+		count = batch->matching_rows;
+	for (int i = 0; i < scan->target_count; i++)
+	{
+		slot->tts_isnull[i] = scan->targets[i] != VFDW_TARGET_COUNT;
+		slot->tts_values[i] = slot->tts_isnull[i] ? (Datum) 0 : Int64GetDatum((int64) count);
+	}
+	ExecStoreVirtualTuple(slot);
+	scan->at_end = true;
+}
+
 /* Callback: the next row. */
 TupleTableSlot *
 vectorIterateForeignScan(ForeignScanState *node)
@@ -289,7 +394,6 @@ vectorIterateForeignScan(ForeignScanState *node)
 	VfdwScan *scan = node->fdw_state;
 	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
 	MemoryContext old_context;
-	bool found = true;
 
 	ExecClearTuple(slot);
 	MemoryContextReset(scan->row_context);
@@ -297,6 +401,12 @@ vectorIterateForeignScan(ForeignScanState *node)
 	{
 		start_scan(scan);
 		start_siblings(scan);
+	}
+	if (scan->plan->count_only)
+	{
+		if (!scan->at_end)
+			count_rows(scan, slot);
+		return slot;
 	}
 	while (!scan->at_end && scan->local == NULL &&
 		   (scan->batch == NULL || scan->next_row >= scan->batch->rows))
@@ -306,13 +416,13 @@ vectorIterateForeignScan(ForeignScanState *node)
 
 	old_context = MemoryContextSwitchTo(scan->row_context);
 	if (scan->local != NULL)
-		found = vfdw_local_scan_next(scan->local, slot->tts_values, slot->tts_isnull);
+		scan->at_end = !next_local_row(scan, slot);
 	else
+	{
 		fill_slot(scan, slot);
-	MemoryContextSwitchTo(old_context);
-	scan->at_end = !found;
-	if (found)
 		ExecStoreVirtualTuple(slot);
+	}
+	MemoryContextSwitchTo(old_context);
 	return slot;
 }
 
@@ -356,7 +466,7 @@ vectorEndForeignScan(ForeignScanState *node)
 	scan->stream = NULL;
 }
 
-/* Callback: quals are all local, and nothing else can have changed. */
+/* Callback: core checks the quals that went over, and nothing else can have changed. */
 bool
 vectorRecheckForeignScan(ForeignScanState *node, TupleTableSlot *slot)
 {

@@ -118,6 +118,11 @@ send_search(VfdwStream *stream, bool resume, vfdw_error *error)
 		.consistency = options->consistency,
 		.min_lsn = request->min_lsn,
 		.hold = request->hold,
+		.filter = request->filter,
+		.filter_count = request->filter_count,
+		.range = request->query != NULL ? request->range : VFDW_RANGE_NONE,
+		.max_distance = request->farthest,
+		.count_only = request->count_only,
 		.timeout_ms = options->request_timeout_ms,
 	};
 
@@ -170,6 +175,9 @@ vfdw_stream_send(VfdwStream *stream)
 	if (stream->started)
 		return;
 	stream->started = true;
+	stream->ended = stream->request->nothing;
+	if (stream->ended)
+		return;
 	stream->rows_asked = stream->request->rows;
 	stream->client = need_client(stream, tolerant);
 	if (stream->client == NULL)
@@ -332,6 +340,8 @@ vfdw_stream_next(VfdwStream *stream, const vfdw_rows **rows)
 		if (stream->ended)
 			return VFDW_STREAM_END;
 		vfdw_stream_send(stream);
+		if (stream->ended)
+			return VFDW_STREAM_END;
 		if (stream->unavailable)
 			return VFDW_STREAM_UNAVAILABLE;
 		if (stream->pending == 0)

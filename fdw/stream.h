@@ -28,6 +28,12 @@ typedef struct VfdwRequest
 	uint64 rows; /* wanted at first, 0: all; without a query vector in the first batch */
 	bool hold;	 /* the daemon shall keep a cursor after the first rows too */
 	bool exact;
+	const vfdw_filter_node *filter;
+	size_t filter_count; /* 0: all rows */
+	int range;			 /* enum vfdw_range; only with a query vector */
+	double farthest;
+	bool nothing;	 /* no row can pass: the daemon is not asked */
+	bool count_only; /* the first batch tells how many rows there are, and has none */
 	XLogRecPtr min_lsn;
 	bool tolerant; /* the first batch may be VFDW_STREAM_UNAVAILABLE */
 } VfdwRequest;

@@ -46,6 +46,7 @@ vfdw_handler(PG_FUNCTION_ARGS)
 
 	routine->GetForeignRelSize = vectorGetForeignRelSize;
 	routine->GetForeignPaths = vectorGetForeignPaths;
+	routine->GetForeignUpperPaths = vectorGetForeignUpperPaths;
 	routine->GetForeignPlan = vectorGetForeignPlan;
 	routine->IsForeignScanParallelSafe = vectorIsForeignScanParallelSafe;
 

@@ -201,7 +201,7 @@ extern Datum vfdw_read_value(VfdwValueReader *reader, const vfdw_rows *rows, siz
  */
 extern float *vfdw_query_vector(Datum value, Oid type, size_t *dimensions);
 
-/* pushdown.c: may this go over? */
+/* pushdown.c: may this distance go over? */
 
 /*
  * If expr is distance(vector column of rel, expression without vars of rel) by an operator of this
@@ -209,6 +209,18 @@ extern float *vfdw_query_vector(Datum value, Oid type, size_t *dimensions);
  */
 extern bool vfdw_match_distance(PlannerInfo *root, RelOptInfo *rel, Expr *expr, AttrNumber *column,
 								enum vfdw_metric *metric, Expr **query);
+/* A clause "distance < operand" or "<=", either way round. */
+typedef struct VfdwRange
+{
+	Expr *clause;
+	Expr *distance;
+	Expr *query;
+	AttrNumber column;
+	enum vfdw_metric metric;
+	int bound;		/* enum vfdw_range */
+	Expr *farthest; /* the operand, of type float8 or float4 */
+} VfdwRange;
+extern bool vfdw_match_range(PlannerInfo *root, RelOptInfo *rel, Expr *clause, VfdwRange *range);
 /* Metric of a distance operator, by OID; false if it is none of ours or pgvector's. */
 extern bool vfdw_operator_metric(Oid opno, enum vfdw_metric *metric);
 extern const char *vfdw_metric_name(enum vfdw_metric metric);
@@ -218,6 +230,8 @@ extern void vfdw_pushdown_init(void);
 /* relsize.c, path.c, scan.c, explain.c, analyze.c, import.c: callbacks, see vector_fdw.c */
 extern void vectorGetForeignRelSize(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid);
 extern void vectorGetForeignPaths(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid);
+extern void vectorGetForeignUpperPaths(PlannerInfo *root, UpperRelationKind stage,
+									   RelOptInfo *input_rel, RelOptInfo *output_rel, void *extra);
 extern ForeignScan *vectorGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
 										 ForeignPath *best_path, List *tlist, List *scan_clauses,
 										 Plan *outer_plan);

@@ -223,6 +223,15 @@ RETURNS record
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vfdw_recall';
 COMMENT ON FUNCTION vector_fdw.recall(regclass, integer, integer) IS 'share of the k nearest rows that the index finds, with sample rows as queries; milliseconds per query';
 
+-- The k nearest rows of each query vector (the rows of the array, counted from 1), in the order of their distances.
+-- Many requests are under way at a time. The filter is a WHERE clause of the foreign table that vectord can answer
+-- as a whole; key is the key column as text, or, of several, the row of them.
+CREATE FUNCTION vector_fdw.search(foreign_table regclass, queries real[], k integer, filter text DEFAULT NULL,
+	OUT query_no integer, OUT key text, OUT distance double precision)
+RETURNS SETOF record
+LANGUAGE C VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vfdw_search_batch';
+COMMENT ON FUNCTION vector_fdw.search(regclass, real[], integer, text) IS 'the k nearest rows of each of many query vectors, asked of the daemon side by side';
+
 -- Returns once the collection is ready and holds all that was committed before the call.
 CREATE FUNCTION vector_fdw.wait_for_collection(name text, timeout interval DEFAULT '10 min')
 RETURNS void

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/attribute/array_predicate.h"
 #include "daemon/attribute/filter.h"
+#include "daemon/attribute/jsonb_predicate.h"
 #include "daemon/attribute/value_predicates.h"
 #include "shared/limits.h"
 
@@ -173,6 +175,25 @@ Result<Node> CompileColumnTrue(const FilterColumn& column) {
   return Test(column, ValueKind::kBool, std::move(predicate));
 }
 
+Result<Node> CompileArray(const FilterNode& wire, const FilterColumn& column) {
+  const auto kind = static_cast<FilterKind>(wire.kind);
+  if (column.encoding != ValueEncoding::kBinary) return WrongType(column);
+  VFDW_ASSIGN_OR_RETURN(auto predicate, MakeArrayPredicate(kind, column.type_oid,
+                                                           static_cast<ValueEncoding>(wire.element),
+                                                           wire.values, wire.has_null));
+  if (predicate == nullptr) return WrongType(column);
+  return Test(column, ValueKind::kNone, std::move(predicate));
+}
+
+Result<Node> CompileJsonb(const FilterNode& wire, const FilterColumn& column) {
+  if (column.encoding != ValueEncoding::kBinary || column.type_oid != kJsonbTypeOid)
+    return WrongType(column);
+  if (wire.has_null) return Constant(/*unknown=*/true);
+  VFDW_ASSIGN_OR_RETURN(auto predicate,
+                        MakeJsonbPredicate(static_cast<FilterKind>(wire.kind), wire.values));
+  return Test(column, ValueKind::kNone, std::move(predicate));
+}
+
 Result<Node> CompileLeaf(const FilterNode& wire, const FilterColumn& column) {
   switch (static_cast<FilterKind>(wire.kind)) {
     case FilterKind::kColumnTrue:
@@ -197,6 +218,14 @@ Result<Node> CompileLeaf(const FilterNode& wire, const FilterColumn& column) {
       return CompileNotDistinct(wire, column);
     case FilterKind::kPrefix:
       return CompilePrefix(wire, column);
+    case FilterKind::kArrayOverlaps:
+    case FilterKind::kArrayContains:
+    case FilterKind::kArrayHasElement:
+      return CompileArray(wire, column);
+    case FilterKind::kJsonContains:
+    case FilterKind::kJsonHasKey:
+    case FilterKind::kJsonTextEqual:
+      return CompileJsonb(wire, column);
     default:
       return Malformed("Kind " + std::to_string(wire.kind) + " of a node is not known.");
   }

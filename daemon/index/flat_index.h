@@ -23,7 +23,7 @@ class FlatIndex final : public Index {
   Plan PlanSearch(const SearchParams&, size_t) const override {
     return {0, std::numeric_limits<double>::infinity()};
   }
-  Status SearchApproximately(const float* query, const SearchParams& params, uint32_t,
+  Status SearchApproximately(const float* query, const SearchParams& params, size_t, uint32_t,
                              std::vector<Candidate>* out, SearchStats* stats) const override {
     return ExactScan(store(), metric(), query, params, out, stats);
   }

@@ -28,8 +28,9 @@ class HnswIndex final : public Index {
 
  private:
   Plan PlanSearch(const SearchParams& params, size_t rows_allowed) const override;
-  Status SearchApproximately(const float* query, const SearchParams& params, uint32_t effort,
-                             std::vector<Candidate>* out, SearchStats* stats) const override;
+  Status SearchApproximately(const float* query, const SearchParams& params, size_t rows_allowed,
+                             uint32_t effort, std::vector<Candidate>* out,
+                             SearchStats* stats) const override;
 
   const HnswGraph graph_;
   const uint32_t default_effort_;

@@ -44,7 +44,7 @@ Status Index::SearchOrThrow(const float* query, const SearchParams& params,
   const Plan plan = PlanSearch(params, allowed);
   if (plan.cost_in_rows >= static_cast<double>(allowed)) return scan();
 
-  VFDW_RETURN_IF_ERROR(SearchApproximately(query, params, plan.effort, out, stats));
+  VFDW_RETURN_IF_ERROR(SearchApproximately(query, params, allowed, plan.effort, out, stats));
   if (out->size() >= std::min(params.k, allowed)) return {};
   return scan();
 }

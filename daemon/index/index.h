@@ -47,7 +47,7 @@ inline bool IsAllowed(const uint64_t* allowed_rows, uint32_t row) {
 struct SearchStats {
   uint64_t distances_computed = 0;
   uint64_t hops = 0;          // graph nodes expanded, or lists scanned
-  const char* strategy = "";  // "graph", "lists", "exact"
+  const char* strategy = "";  // "graph", "filtered graph", "lists", "exact"
   uint32_t effort = 0;        // the effort in fact used; 0 for "exact"
 };
 
@@ -85,10 +85,11 @@ class Index {
 
  private:
   virtual Plan PlanSearch(const SearchParams& params, size_t rows_allowed) const = 0;
-  // May find fewer than k; then all is scanned. Distances and order as above.
+  // May find fewer than k; then all is scanned. Distances and order as above. rows_allowed: by
+  // params.allowed_rows.
   virtual Status SearchApproximately(const float* query, const SearchParams& params,
-                                     uint32_t effort, std::vector<Candidate>* out,
-                                     SearchStats* stats) const = 0;
+                                     size_t rows_allowed, uint32_t effort,
+                                     std::vector<Candidate>* out, SearchStats* stats) const = 0;
   Status SearchOrThrow(const float* query, const SearchParams& params, std::vector<Candidate>* out,
                        SearchStats* stats) const;
 

@@ -50,7 +50,7 @@ Index::Plan IvfIndex::PlanSearch(const SearchParams& params, size_t rows_allowed
   return {static_cast<uint32_t>(std::min(asked, lists)), rows_scanned + lists};
 }
 
-Status IvfIndex::SearchApproximately(const float* query, const SearchParams& params,
+Status IvfIndex::SearchApproximately(const float* query, const SearchParams& params, size_t,
                                      uint32_t effort, std::vector<Candidate>* out,
                                      SearchStats* stats) const {
   out->clear();

@@ -74,7 +74,7 @@ CREATE FUNCTION reason(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE line text;
 BEGIN
 	FOR line IN EXECUTE 'EXPLAIN (VERBOSE, COSTS OFF) ' || query LOOP
-		IF line ~ '(Not Pushed|Remote Columns|Consistency|Collection Scan|Vector Search):' THEN
+		IF line ~ '(Not Pushed|Remote Columns|Consistency|Collection (Scan|Count)|Vector Search):' THEN
 			RETURN NEXT trim(line);
 		END IF;
 	END LOOP;

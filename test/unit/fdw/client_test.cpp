@@ -144,6 +144,54 @@ TEST_F(ClientTest, SearchGoesOverAndItsRowsComeBack) {
   EXPECT_EQ(nullptr, vfdw_reply_daemon(reply_.get()));
 }
 
+TEST_F(ClientTest, FilterRangeAndCountGoOverByteForByte) {
+  Connect();
+  const char zero_inside[] = {'a', '\0', 'b'};
+  const vfdw_bytes values[] = {{zero_inside, sizeof(zero_inside)}, {"", 0}};
+  vfdw_filter_node filter[3] = {};
+  filter[0].kind = VFDW_FILTER_IN;
+  filter[0].column = "title";
+  filter[0].values = values;
+  filter[0].value_count = 2;
+  filter[0].has_null = true;
+  filter[0].type_oid = 25;
+  filter[1].kind = VFDW_FILTER_ARRAY_OVERLAPS;
+  filter[1].column = "tags";
+  filter[1].element = VFDW_ENCODING_TEXT;
+  filter[2].kind = VFDW_FILTER_AND;
+  filter[2].arity = 2;
+  vfdw_search search{};
+  search.filter = filter;
+  search.filter_count = 3;
+  search.range = VFDW_RANGE_LESS_EQUAL;
+  search.max_distance = 0.5;
+  search.count_only = true;
+  const uint64_t id = vfdw_client_send_search(client_, &search, &error_);
+  ASSERT_NE(0u, id) << error_.message;
+
+  const MockDaemon::Request request = daemon_->Receive();
+  SearchRequest got;
+  ASSERT_TRUE(Decode(request.body, &got).ok());
+  ASSERT_EQ(3u, got.filter.size());
+  EXPECT_EQ(static_cast<uint8_t>(FilterKind::kIn), got.filter[0].kind);
+  EXPECT_EQ("title", got.filter[0].column);
+  EXPECT_EQ((std::vector<std::string>{std::string("a\0b", 3), ""}), got.filter[0].values);
+  EXPECT_TRUE(got.filter[0].has_null);
+  EXPECT_EQ(25u, got.filter[0].type_oid);
+  EXPECT_EQ(static_cast<uint8_t>(ValueEncoding::kText), got.filter[1].element);
+  EXPECT_EQ(2u, got.filter[2].arity);
+  EXPECT_EQ(static_cast<uint8_t>(RangeBound::kLessEqual), got.range);
+  EXPECT_EQ(0.5, got.max_distance);
+  EXPECT_TRUE(got.count_only);
+
+  SearchReply answer;
+  answer.complete = true;
+  answer.matching_rows = 4711;
+  daemon_->Reply(request, answer);
+  ASSERT_EQ(VFDW_ARRIVED, Await(id));
+  EXPECT_EQ(4711u, vfdw_reply_rows(reply_.get())->matching_rows);
+}
+
 TEST_F(ClientTest, TwoRequestsUnderWayGetTheirOwnRepliesInAnyOrder) {
   Connect();
   const uint64_t first = SendStatus(), second = SendStatus();

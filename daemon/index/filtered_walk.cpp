@@ -1,0 +1,175 @@
+// filtered_walk.cpp - see filtered_walk.h.
+#include "daemon/index/filtered_walk.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "daemon/index/exact_scan.h"
+#include "daemon/index/hnsw_steps.h"
+
+namespace vectord {
+namespace {
+
+enum class Outcome { kFound, kGaveUp, kCancelled };
+
+// Rows nearest to the query that the look around ends with. It meets about ten times as many, of
+// which the share of allowed ones is taken.
+constexpr uint32_t kFewestNearby = 48, kMostNearby = 300;
+// As common near the query as anywhere, but for chance: at least this part of the share in all.
+constexpr double kLeastLocalShare = 0.5;
+
+template <class Query>
+class AllowedWalk {
+ public:
+  AllowedWalk(const Walk& walk, const Query& query, uint32_t effort)
+      : walk_(walk), query_(query), beam_(effort, walk.scratch), effort_(effort) {}
+
+  Outcome Run(size_t rows_allowed) {
+    bool common_nearby;
+    std::vector<KeyedRow> nearby;
+    if (!LookAround(rows_allowed, &nearby, &common_nearby)) return Outcome::kCancelled;
+    if (!common_nearby) return Outcome::kGaveUp;
+    walk_.scratch->visited.Start(walk_.store.size());
+    beam_.Clear();
+    for (const KeyedRow& near : nearby) {
+      walk_.scratch->visited.Visit(near.row);
+      if (beam_.Accepts(near.key)) beam_.Insert(near.key, near.row, Allowed(near.row));
+    }
+    return Spread(rows_allowed);
+  }
+
+  const HeapBeam& beam() const { return beam_; }
+
+ private:
+  bool Allowed(uint32_t row) const { return IsAllowed(walk_.params.allowed_rows, row); }
+
+  // The rows nearest to the query, allowed or not. False: cancelled.
+  bool LookAround(size_t rows_allowed, std::vector<KeyedRow>* nearby, bool* common) {
+    uint64_t met = 0, met_allowed = 0;
+    const auto count = [&](const uint32_t* rows, uint32_t found) {
+      met += found;
+      for (uint32_t i = 0; i < found; i++) met_allowed += Allowed(rows[i]);
+    };
+    // Half as wide as what follows: measured, narrower ones more often end beside the query's
+    // cluster.
+    SortedBeam beam(std::clamp(effort_ / 2, kFewestNearby, kMostNearby), walk_.scratch);
+    if (!vectord::Spread(walk_, query_, Descend(walk_, query_), nullptr, &beam, count))
+      return false;
+    *nearby = beam.Rows();
+    const double share = static_cast<double>(rows_allowed) / walk_.store.size();
+    *common = met_allowed >= kLeastLocalShare * share * met;
+    return true;
+  }
+
+  Outcome Spread(size_t rows_allowed) {
+    // Rows read at random cost several times as much as rows in order.
+    const uint64_t most_distances = walk_.stats->distances_computed + rows_allowed / 3;
+    uint64_t hops = 0;
+    for (uint32_t row; beam_.Next(&row);) {
+      constexpr uint64_t kHopsBetweenLooks = 32;
+      if (++hops % kHopsBetweenLooks == 0) {
+        if (walk_.params.cancelled != nullptr &&
+            walk_.params.cancelled->load(std::memory_order_relaxed))
+          return Outcome::kCancelled;
+        if (walk_.stats->distances_computed > most_distances) return Outcome::kGaveUp;
+      }
+      Expand(row);
+    }
+    walk_.stats->hops += hops;
+    return beam_.found() < effort_ ? Outcome::kGaveUp : Outcome::kFound;
+  }
+
+  // Meets every allowed neighbour, and those behind neighbours that are not until a hop has as many
+  // rows as an unfiltered one.
+  void Expand(uint32_t row) {
+    const HnswGraph& graph = walk_.graph;
+    const uint32_t* const links = graph.BottomLinks(row);
+    const size_t link_bytes = graph.bottom_degree * sizeof(uint32_t);
+    uint32_t count = 0;
+    for (; count < graph.bottom_degree && links[count] != kNoLink; count++) {
+      if (Allowed(links[count]))
+        Meet(links[count]);
+      else
+        PrefetchLines(graph.BottomLinks(links[count]), link_bytes);
+    }
+    for (uint32_t i = 0; i < count && met_ < graph.bottom_degree; i++) {
+      if (Allowed(links[i]) || !walk_.scratch->visited.Visit(links[i])) continue;
+      const uint32_t* const behind = graph.BottomLinks(links[i]);
+      for (uint32_t j = 0; j < graph.bottom_degree && behind[j] != kNoLink; j++)
+        if (Allowed(behind[j])) Meet(behind[j]);
+    }
+    Compare();
+  }
+
+  void Meet(uint32_t row) {
+    if (!walk_.scratch->visited.Visit(row)) return;
+    query_.Prefetch(row);
+    walk_.scratch->met[met_++] = row;
+  }
+
+  void Compare() {
+    uint32_t* const met = walk_.scratch->met.data();
+    float* const keys = walk_.scratch->keys.data();
+    query_.Keys(met, met_, keys);
+    walk_.stats->distances_computed += met_;
+    const size_t link_bytes = walk_.graph.bottom_degree * sizeof(uint32_t);
+    for (size_t i = 0; i < met_; i++) {
+      if (!beam_.Accepts(keys[i])) continue;
+      PrefetchLines(walk_.graph.BottomLinks(met[i]), link_bytes);
+      beam_.Insert(keys[i], met[i], true);
+    }
+    met_ = 0;
+  }
+
+  const Walk& walk_;
+  const Query& query_;
+  HeapBeam beam_;
+  const uint32_t effort_;
+  size_t met_ = 0;  // rows of this hop
+};
+
+template <vfdw_metric kMetric>
+Outcome Search(const Walk& walk, const float* query, size_t rows_allowed, uint32_t effort,
+               std::vector<Candidate>* out) {
+  const KeyQuery<kMetric> keys(walk.store, query);
+  AllowedWalk<KeyQuery<kMetric>> allowed(walk, keys, effort);
+  const Outcome outcome = allowed.Run(rows_allowed);
+  if (outcome != Outcome::kFound) return outcome;
+  return Finish(walk, kMetric, query, allowed.beam(), out) ? Outcome::kFound : Outcome::kCancelled;
+}
+
+Outcome SearchBy(const Walk& walk, vfdw_metric metric, const float* query, size_t rows_allowed,
+                 uint32_t effort, std::vector<Candidate>* out) {
+  switch (metric) {
+    case VFDW_METRIC_L2:
+      return Search<VFDW_METRIC_L2>(walk, query, rows_allowed, effort, out);
+    case VFDW_METRIC_IP:
+      return Search<VFDW_METRIC_IP>(walk, query, rows_allowed, effort, out);
+    case VFDW_METRIC_COSINE:
+      return Search<VFDW_METRIC_COSINE>(walk, query, rows_allowed, effort, out);
+    case VFDW_METRIC_L1:
+      return Search<VFDW_METRIC_L1>(walk, query, rows_allowed, effort, out);
+  }
+  assert(false);
+  return Outcome::kGaveUp;
+}
+
+}  // namespace
+
+Status WalkAllowedRows(const HnswGraph& graph, const VectorStore& store, vfdw_metric metric,
+                       const float* query, const SearchParams& params, size_t rows_allowed,
+                       uint32_t effort, WalkScratch* scratch, std::vector<Candidate>* out,
+                       SearchStats* stats) {
+  stats->strategy = "filtered graph";
+  stats->effort = effort;
+  // A hop's own neighbours, and those behind one neighbour more when they were not enough.
+  const size_t most_met = std::max(2 * size_t{graph.bottom_degree}, size_t{graph.upper_degree});
+  scratch->met.resize(most_met);
+  scratch->keys.resize(most_met);
+  const Walk walk{graph, store, params, scratch, stats};
+  const Outcome outcome = SearchBy(walk, metric, query, rows_allowed, effort, out);
+  if (outcome != Outcome::kFound) out->clear();
+  return outcome == Outcome::kCancelled ? CanceledStatus() : Status();
+}
+
+}  // namespace vectord

@@ -1,0 +1,260 @@
+// hnsw_steps.h - what every walk over an HNSW graph does alike: keys, a beam, the way down, the
+// end.
+//
+// Internal to the walks (hnsw_walk.cpp, filtered_walk.cpp). Keys are float32 numbers that order
+// rows as distances do; exact distances are computed once, of what was found.
+#ifndef VECTOR_FDW_DAEMON_INDEX_HNSW_STEPS_H
+#define VECTOR_FDW_DAEMON_INDEX_HNSW_STEPS_H
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "daemon/index/bound_query.h"
+#include "daemon/index/hnsw_graph.h"
+#include "daemon/index/hnsw_walk.h"
+#include "daemon/index/index.h"
+#include "daemon/kernel/distance.h"
+#include "daemon/kernel/topk.h"
+
+namespace vectord {
+
+template <vfdw_metric kMetric>
+class KeyQuery {
+ public:
+  KeyQuery(const VectorStore& store, const float* query)
+      : query_(query),
+        rows_(store.data()),
+        stride_(store.stride()),
+        dimensions_(store.dimensions()),
+        norms_(store.squared_norms()),
+        gather_(ActiveKernels().ForMetric(kMetric).gather) {}
+
+  void Prefetch(uint32_t row) const {
+    PrefetchLines(rows_ + row * stride_, dimensions_ * sizeof(float));
+    if (kMetric == VFDW_METRIC_COSINE) __builtin_prefetch(norms_ + row);
+  }
+
+  void Keys(const uint32_t* rows, size_t count, float* keys) const {
+    gather_(query_, rows_, stride_, rows, count, dimensions_, keys);
+    for (size_t i = 0; i < count; i++) {
+      if (kMetric == VFDW_METRIC_IP) keys[i] = -keys[i];
+      if (kMetric == VFDW_METRIC_COSINE) keys[i] = -keys[i] / std::sqrt(norms_[rows[i]]);
+      // Sums of huge elements can overflow to NaN, which must not upset the order of the beam.
+      if (keys[i] != keys[i]) keys[i] = std::numeric_limits<float>::infinity();
+    }
+  }
+
+ private:
+  const float* const query_;
+  const float* const rows_;
+  const size_t stride_, dimensions_;
+  const float* const norms_;
+  void (*const gather_)(const float*, const float*, size_t, const uint32_t*, size_t, size_t,
+                        float*);
+};
+
+// The nearest rows so far, sorted, those not yet expanded marked. For a beam of some hundreds an
+// insertion into a sorted array is cheaper than two heaps, and it does the same as they: a row
+// that has left the beam would never be expanded.
+class SortedBeam {
+ public:
+  static constexpr uint32_t kLargestSize = 1024;
+
+  SortedBeam(uint32_t size, WalkScratch* scratch) : size_(size), rows_(scratch->nearest) {
+    rows_.clear();
+    rows_.reserve(size + 1);
+  }
+
+  bool Accepts(float key) const { return rows_.size() < size_ || key < rows_.back().key; }
+
+  // REQUIRES: Accepts(key).
+  void Insert(float key, uint32_t row, bool) {
+    if (rows_.size() == size_) rows_.pop_back();
+    const auto position =
+        std::upper_bound(rows_.begin(), rows_.end(), key,
+                         [](float wanted, const KeyedRow& held) { return wanted < held.key; });
+    next_ = std::min(next_, static_cast<size_t>(position - rows_.begin()));
+    rows_.insert(position, {key, row | kUnexpanded});
+  }
+
+  // The nearest row not yet expanded, now marked as such; false when there is none.
+  bool Next(uint32_t* row) {
+    while (next_ < rows_.size() && (rows_[next_].row & kUnexpanded) == 0) next_++;
+    if (next_ == rows_.size()) return false;
+    *row = rows_[next_++].row &= ~kUnexpanded;
+    return true;
+  }
+
+  size_t found() const { return rows_.size(); }
+  uint32_t row(size_t i) const { return rows_[i].row & ~kUnexpanded; }
+  // A copy of what it holds.
+  std::vector<KeyedRow> Rows() const {
+    std::vector<KeyedRow> rows = rows_;
+    for (KeyedRow& held : rows) held.row &= ~kUnexpanded;
+    return rows;
+  }
+
+ private:
+  static constexpr uint32_t kUnexpanded = 0x80000000;
+  const uint32_t size_;
+  std::vector<KeyedRow>& rows_;
+  size_t next_ = 0;  // nothing before this is unexpanded
+};
+
+// The nearest rows so far, and those not yet expanded, by two heaps: for large beams, and when not
+// every row on the way may be returned.
+class HeapBeam {
+ public:
+  HeapBeam(uint32_t size, WalkScratch* scratch)
+      : size_(size), nearest_(scratch->nearest), frontier_(scratch->frontier) {
+    Clear();
+  }
+
+  void Clear() {
+    nearest_.clear();
+    frontier_.clear();
+  }
+
+  bool Accepts(float key) const { return nearest_.size() < size_ || key < nearest_.front().key; }
+
+  void Insert(float key, uint32_t row, bool may_be_returned) {
+    frontier_.push_back({key, row});
+    std::push_heap(frontier_.begin(), frontier_.end(), Farther);
+    if (!may_be_returned) return;
+    if (nearest_.size() == size_) {
+      std::pop_heap(nearest_.begin(), nearest_.end(), Nearer);
+      nearest_.pop_back();
+    }
+    nearest_.push_back({key, row});
+    std::push_heap(nearest_.begin(), nearest_.end(), Nearer);
+  }
+
+  bool Next(uint32_t* row) {
+    if (frontier_.empty()) return false;
+    const KeyedRow best = frontier_.front();
+    if (nearest_.size() == size_ && best.key > nearest_.front().key) return false;
+    std::pop_heap(frontier_.begin(), frontier_.end(), Farther);
+    frontier_.pop_back();
+    *row = best.row;
+    return true;
+  }
+
+  size_t found() const { return nearest_.size(); }
+  uint32_t row(size_t i) const { return nearest_[i].row; }
+
+ private:
+  static bool Nearer(const KeyedRow& a, const KeyedRow& b) { return a.key < b.key; }
+  static bool Farther(const KeyedRow& a, const KeyedRow& b) { return a.key > b.key; }
+  const uint32_t size_;
+  std::vector<KeyedRow>& nearest_;
+  std::vector<KeyedRow>& frontier_;
+};
+
+struct Walk {
+  const HnswGraph& graph;
+  const VectorStore& store;
+  const SearchParams& params;
+  WalkScratch* scratch;
+  SearchStats* stats;
+};
+
+// From the entry down to the bottom, always to the nearest neighbour: a good row to begin with.
+template <class Query>
+KeyedRow Descend(const Walk& walk, const Query& query) {
+  const HnswGraph& graph = walk.graph;
+  uint32_t seat = graph.entry;
+  uint32_t row = graph.upper.empty() ? seat : graph.upper.back().row[seat];
+  float key;
+  query.Keys(&row, 1, &key);
+  walk.stats->distances_computed++;
+  uint32_t* const rows = walk.scratch->met.data();
+  float* const keys = walk.scratch->keys.data();
+  for (size_t level = graph.upper.size(); level-- > 0;) {
+    const HnswGraph::UpperLevel& upper = graph.upper[level];
+    for (bool moved = true; moved;) {
+      moved = false;
+      const uint32_t* const links = upper.links.data() + size_t{seat} * graph.upper_degree;
+      uint32_t count = 0;
+      for (; count < graph.upper_degree && links[count] != kNoLink; count++) {
+        rows[count] = upper.row[links[count]];
+        query.Prefetch(rows[count]);
+      }
+      query.Keys(rows, count, keys);
+      walk.stats->distances_computed += count;
+      walk.stats->hops++;
+      for (uint32_t i = 0; i < count; i++) {
+        if (!(keys[i] < key)) continue;
+        key = keys[i];
+        row = rows[i];
+        seat = links[i];
+        moved = true;
+      }
+    }
+    seat = upper.below[seat];
+  }
+  return {key, row};
+}
+
+// Expands the beam on the bottom level until it cannot improve; calls met(rows, count) with the
+// rows that each hop brought. False: cancelled.
+template <class Query, class Beam, class Met>
+bool Spread(const Walk& walk, const Query& query, KeyedRow start, const uint64_t* allowed,
+            Beam* beam, Met on_met) {
+  const HnswGraph& graph = walk.graph;
+  VisitedRows& visited = walk.scratch->visited;
+  uint32_t* const met = walk.scratch->met.data();
+  float* const keys = walk.scratch->keys.data();
+  const size_t link_bytes = graph.bottom_degree * sizeof(uint32_t);
+
+  visited.Start(walk.store.size());
+  visited.Visit(start.row);
+  beam->Insert(start.key, start.row, IsAllowed(allowed, start.row));
+  uint64_t hops = 0;
+  for (uint32_t row; beam->Next(&row);) {
+    constexpr uint64_t kHopsBetweenLooks = 32;
+    if (++hops % kHopsBetweenLooks == 0 && walk.params.cancelled != nullptr &&
+        walk.params.cancelled->load(std::memory_order_relaxed))
+      return false;
+    const uint32_t* const links = graph.BottomLinks(row);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < graph.bottom_degree && links[i] != kNoLink; i++) {
+      if (!visited.Visit(links[i])) continue;
+      query.Prefetch(links[i]);
+      met[count++] = links[i];
+    }
+    on_met(met, count);
+    query.Keys(met, count, keys);
+    walk.stats->distances_computed += count;
+    for (uint32_t i = 0; i < count; i++) {
+      if (!beam->Accepts(keys[i])) continue;
+      PrefetchLines(graph.BottomLinks(met[i]), link_bytes);
+      beam->Insert(keys[i], met[i], IsAllowed(allowed, met[i]));
+    }
+  }
+  walk.stats->hops += hops;
+  return true;
+}
+
+// Exact distances of what the beam holds, the best k of them sorted.
+template <class Beam>
+bool Finish(const Walk& walk, vfdw_metric metric, const float* query, const Beam& beam,
+            std::vector<Candidate>* out) {
+  const BoundQuery bound(walk.store, metric, query);
+  TopK best(walk.params.k, walk.params.cancelled);
+  uint32_t rows[BoundQuery::kMaxBatch];
+  double distances[BoundQuery::kMaxBatch];
+  for (size_t first = 0; first < beam.found(); first += BoundQuery::kMaxBatch) {
+    const size_t count = std::min(BoundQuery::kMaxBatch, beam.found() - first);
+    for (size_t i = 0; i < count; i++) rows[i] = beam.row(first + i);
+    bound.Gather(rows, count, distances);
+    for (size_t i = 0; i < count; i++) best.Push(distances[i], rows[i]);
+  }
+  return best.Take(out);
+}
+
+}  // namespace vectord
+
+#endif

@@ -161,9 +161,7 @@ StreamProblem ChangeFeed::Follow(const SystemIdentity& identity) {
   options.publications = {VFDW_PUBLICATION};
   options.expected = {identity.system_identifier, identity.timeline};
   options.buffer.spill_path = options_.spill_path;
-  if (options_.checkpoint_interval != nullptr)
-    options.status_interval =
-        std::min(options.status_interval, options_.checkpoint_interval->load());
+  options.checkpoint_interval = options_.checkpoint_interval;
   ChangeStream stream(options, applier_, budget_, files_);
   if (const Status started = stream.Start(); !started.ok())
     return {StreamFault::kUnreachable, started};

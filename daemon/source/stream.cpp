@@ -32,7 +32,7 @@ constexpr char kUndefinedObject[] = "42704";
 int64_t PostgresNowUs() { return SystemClock().WallUs() - kPostgresEpochUnixUs; }
 
 // Often enough that the server never takes us for dead.
-milliseconds StatusInterval(milliseconds wanted, milliseconds wal_sender_timeout) {
+milliseconds AllowedInterval(milliseconds wanted, milliseconds wal_sender_timeout) {
   if (wal_sender_timeout.count() == 0) return wanted;
   return std::max(kShortestStatusInterval, std::min(wanted, wal_sender_timeout / 3));
 }
@@ -45,7 +45,7 @@ ChangeStream::ChangeStream(StreamOptions options, ChangeSink* sink, MemoryBudget
       sink_(sink),
       decoder_(sink, budget, files, options_.buffer, [this] { return KeepAlive(); }),
       backoff_(options_.first_backoff, options_.longest_backoff),
-      status_interval_(options_.status_interval) {}
+      allowed_interval_(options_.status_interval) {}
 
 Status ChangeStream::Start() {
   VFDW_RETURN_IF_ERROR(RequireSlotName(options_.slot));
@@ -157,7 +157,7 @@ StreamProblem ChangeStream::CheckServer(Lsn* start, FullXid* near_xid) {
   if (*start == Lsn::kNone) *start = (*slot)->confirmed_flush_lsn;
   *near_xid = server->next_xid;
   is_standby_ = server->is_standby;
-  status_interval_ = StatusInterval(options_.status_interval, server->wal_sender_timeout);
+  allowed_interval_ = AllowedInterval(options_.status_interval, server->wal_sender_timeout);
   slot_seen_at_ = identity->flushed_lsn;
   WarnAboutSlot(**slot);
   MutexLock lock(mu_);
@@ -195,7 +195,7 @@ StreamProblem ChangeStream::ReceiveLoop() {
     auto received = connection_->Receive(steady_clock::now(), &frame);
     if (received.ok() && *received == ReplicationConnection::Received::kNothing) {
       sink_->BeforeWait();
-      received = connection_->Receive(steady_clock::now() + status_interval_, &frame);
+      received = connection_->Receive(steady_clock::now() + StatusInterval(), &frame);
     }
     if (!received.ok()) {
       // The slot exists, so what is not there is the publication, at the time of the change.
@@ -272,13 +272,18 @@ bool ChangeStream::IsServerStopping(const ReplicationFrame& frame) {
 
 // ---- what we tell the server ------------------------------------------------------------------
 
+milliseconds ChangeStream::StatusInterval() const {
+  if (options_.checkpoint_interval == nullptr) return allowed_interval_;
+  return std::min(allowed_interval_, options_.checkpoint_interval->load());
+}
+
 // Called while a transaction is applied, when nothing is received. The sink is busy, perhaps under
 // a lock of its own, so it is not asked for anything: what was durable before still is. A lost
 // connection does not end the transaction, which is here already, in its midst: it is noticed when
 // the next one is to be received.
 Status ChangeStream::KeepAlive() {
   if (stop_.requested()) return Status(ErrorCode::CANCELED, "the work on the source was stopped");
-  if (steady_clock::now() - sent_at_ < status_interval_) return {};
+  if (steady_clock::now() - sent_at_ < StatusInterval()) return {};
   const Status sent = SendStatus(/*asks_for_reply=*/false, sent_.flushed);
   if (!sent.ok()) sent_at_ = steady_clock::now();
   return sent.code() == ErrorCode::CANCELED ? sent : Status();
@@ -304,7 +309,7 @@ Status ChangeStream::SendStatus(bool asks_for_reply, Lsn durable_lsn) {
 }
 
 Status ChangeStream::SendStatusIfDue() {
-  if (steady_clock::now() - sent_at_ < status_interval_) return {};
+  if (steady_clock::now() - sent_at_ < StatusInterval()) return {};
   const bool has_news = decoder_.in_transaction() || received_lsn_ > sent_.written ||
                         decoder_.position() > sent_.applied ||
                         std::min(sink_->DurableLsn(), decoder_.position()) > sent_.flushed;

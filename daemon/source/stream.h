@@ -19,6 +19,7 @@
 #ifndef VECTORD_SOURCE_STREAM_H
 #define VECTORD_SOURCE_STREAM_H
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -50,6 +51,8 @@ struct StreamOptions {
   TxnBufferOptions buffer;  // its spill_path belongs to this stream
 
   std::chrono::milliseconds status_interval{std::chrono::seconds(10)};
+  // Another bound of it, which may change while the stream runs; null: none.
+  const std::atomic<std::chrono::milliseconds>* checkpoint_interval = nullptr;
   // A server that says nothing for so long is given up. It is asked for a sign of life at the half.
   std::chrono::milliseconds silence_limit{std::chrono::seconds(60)};
   std::chrono::milliseconds first_backoff{100};
@@ -101,6 +104,7 @@ class ChangeStream {
   StreamProblem ProblemOf(const Status& status) const;
   bool IsServerStopping(const ReplicationFrame& frame);
 
+  std::chrono::milliseconds StatusInterval() const;
   Status KeepAlive();
   Status SendStatus(bool asks_for_reply);
   Status SendStatus(bool asks_for_reply, Lsn durable_lsn);
@@ -121,7 +125,7 @@ class ChangeStream {
   ChangeDecoder decoder_;
   Backoff backoff_;
   std::unique_ptr<ReplicationConnection> connection_;
-  std::chrono::milliseconds status_interval_;  // as the server's time-out allows
+  std::chrono::milliseconds allowed_interval_;  // as the server's time-out allows
   bool is_standby_ = false;
   Lsn received_lsn_ = Lsn::kNone;
   StandbyStatus sent_;  // the last status that was sent

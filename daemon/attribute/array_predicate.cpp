@@ -121,7 +121,7 @@ class ArrayPredicate final : public Predicate {
     return ok;
   }
 
-  int cost() const override { return 30; }
+  int cost() const override { return 300; }
   size_t memory_bytes() const override {
     size_t bytes = sizeof(*this);
     for (const std::string& key : keys_) bytes += sizeof(key) + key.capacity();

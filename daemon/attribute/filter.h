@@ -17,6 +17,7 @@
 
 #include "daemon/attribute/column.h"
 #include "daemon/attribute/predicate.h"
+#include "daemon/attribute/sorted_columns.h"
 #include "daemon/attribute/value_kind.h"
 #include "daemon/base/status.h"
 #include "shared/messages.h"
@@ -34,8 +35,10 @@ struct FilterColumn {
 // The rows to be looked at.
 struct FilteredRows {
   const ColumnSet& columns;
-  bool have_vectors = true;        // all rows have one, or none
-  const uint64_t* live = nullptr;  // bit i of word i / 64: row i exists; null: all do
+  bool have_vectors = true;               // all rows have one, or none
+  const uint64_t* live = nullptr;         // bit i of word i / 64: row i exists; null: all do
+  const SortedColumns* sorted = nullptr;  // of the same columns; may be null
+  MemoryBudget* budget = nullptr;         // for what sorted makes; null: it makes nothing
 };
 
 class Filter {
@@ -65,7 +68,7 @@ class Filter {
   // value is none of its type.
   Result<std::vector<uint64_t>> Evaluate(const FilteredRows& rows,
                                          const std::atomic<bool>* cancelled) const;
-  // What a row costs at most, in comparisons of a number.
+  // What a row costs at most, in comparisons of a number; without what can be looked up.
   int cost() const { return root_.cost; }
   size_t memory_bytes() const;
 

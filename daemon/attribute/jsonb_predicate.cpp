@@ -123,7 +123,7 @@ class JsonPredicate : public Predicate {
     });
     return ok;
   }
-  int cost() const override { return 100; }
+  int cost() const override { return 1500; }
 
  private:
   virtual void TestDocument(const Nodes& nodes, uint64_t bit, JsonScratch* scratch,

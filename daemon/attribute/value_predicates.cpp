@@ -103,6 +103,12 @@ class NumberSet final : public Predicate {
   explicit NumberSet(std::vector<Key> keys) : keys_(std::move(keys)) {
     std::sort(keys_.begin(), keys_.end());
     keys_.erase(std::unique(keys_.begin(), keys_.end()), keys_.end());
+    // Bits for all keys between the first and the last, where these are not too many.
+    constexpr uint64_t kMostBits = 1 << 20;
+    const uint64_t last = Offset(keys_.back());
+    if (last >= kMostBits) return;
+    bits_.resize(last / 64 + 1);
+    for (const Key key : keys_) bits_[Offset(key) / 64] |= uint64_t{1} << Offset(key) % 64;
   }
 
   bool Test(const RowWord& rows, Truth* truth) const override {
@@ -130,15 +136,23 @@ class NumberSet final : public Predicate {
     return true;
   }
 
-  int cost() const override { return 3; }
-  size_t memory_bytes() const override { return sizeof(*this) + keys_.capacity() * sizeof(Key); }
+  int cost() const override { return bits_.empty() ? 100 : 8; }
+  size_t memory_bytes() const override {
+    return sizeof(*this) + keys_.capacity() * sizeof(Key) + bits_.capacity() * sizeof(uint64_t);
+  }
 
  private:
+  // REQUIRES: key is not before the first.
+  uint64_t Offset(Key key) const {
+    return static_cast<uint64_t>(key) - static_cast<uint64_t>(keys_.front());
+  }
   bool Has(Key key) const {
-    return key >= keys_.front() && key <= keys_.back() &&
-           std::binary_search(keys_.begin(), keys_.end(), key);
+    if (key < keys_.front() || key > keys_.back()) return false;
+    if (bits_.empty()) return std::binary_search(keys_.begin(), keys_.end(), key);
+    return bits_[Offset(key) / 64] >> Offset(key) % 64 & 1;
   }
   std::vector<Key> keys_;  // never empty
+  std::vector<uint64_t> bits_;
 };
 
 template <typename Reader>
@@ -236,7 +250,7 @@ class BytesRange final : public Predicate {
     return ok;
   }
 
-  int cost() const override { return std::is_same_v<Reader, BytesKey> ? 4 : 12; }
+  int cost() const override { return std::is_same_v<Reader, BytesKey> ? 25 : 100; }
   size_t memory_bytes() const override {
     return sizeof(*this) + (low_ ? low_->key.capacity() : 0) + (high_ ? high_->key.capacity() : 0);
   }
@@ -293,7 +307,7 @@ class BytesSet final : public Predicate {
     return ok;
   }
 
-  int cost() const override { return std::is_same_v<Reader, BytesKey> ? 8 : 16; }
+  int cost() const override { return std::is_same_v<Reader, BytesKey> ? 100 : 200; }
   size_t memory_bytes() const override {
     size_t bytes = sizeof(*this);
     for (const std::string& key : keys_) bytes += sizeof(key) + key.capacity();
@@ -329,7 +343,7 @@ class Prefix final : public Predicate {
     return true;
   }
 
-  int cost() const override { return 4; }
+  int cost() const override { return 25; }
   size_t memory_bytes() const override { return sizeof(*this) + prefix_.capacity(); }
 
  private:

@@ -30,6 +30,18 @@ Candidate BoundFor(const Segment& segment, const StreamPosition& position) {
   return {below, kAfterAnyRow};
 }
 
+// The first row allowed from this one on; `rows` when there is none.
+uint32_t NextAllowed(const uint64_t* allowed, uint32_t row, uint32_t rows) {
+  if (allowed == nullptr || row >= rows) return row;
+  uint32_t word = row / 64;
+  uint64_t bits = allowed[word] & ~uint64_t{0} << row % 64;
+  while (bits == 0) {
+    if (++word * 64 >= rows) return rows;
+    bits = allowed[word];
+  }
+  return word * 64 + static_cast<uint32_t>(__builtin_ctzll(bits));
+}
+
 const char* MostInformative(const std::string& current, const char* next) {
   // With several segments: name the strategy that was approximate, if any was.
   return current.empty() || current == "exact" ? next : current.c_str();
@@ -93,7 +105,8 @@ Status ResultStream::ApplyFilter(const std::atomic<bool>* cancelled) {
     const SegmentView& view = set_->segments[s];
     if (view.live_rows == 0) continue;
     const FilteredRows rows{view->columns(), view->has_vectors(),
-                            view.live ? view.live->words() : nullptr};
+                            view.live ? view.live->words() : nullptr, &view->sorted_columns(),
+                            set_->budget.get()};
     VFDW_ASSIGN_OR_RETURN(allowed_[s].words, query_.filter->Evaluate(rows, cancelled));
     allowed_[s].rows = CountAllowed(allowed_[s].words.data(), view->rows());
     // All pass: a search is cheaper without a bitmap.
@@ -307,11 +320,11 @@ void ResultStream::RefillInStoredOrder(bool vectorless_only) {
       scan_row_ = 0;
       continue;
     }
-    if (IsAllowed(AllowedRows(scan_segment_), scan_row_)) {
-      pending_.push_back({0, scan_segment_, scan_row_});
-      added++;
-    }
-    scan_row_++;
+    scan_row_ =
+        NextAllowed(AllowedRows(scan_segment_), scan_row_, static_cast<uint32_t>(view->rows()));
+    if (scan_row_ >= view->rows()) continue;
+    pending_.push_back({0, scan_segment_, scan_row_++});
+    added++;
   }
   if (scan_segment_ >= set_->segments.size()) exhausted_ = true;
 }

@@ -7,8 +7,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "daemon/attribute/column.h"
+#include "daemon/attribute/sorted_columns.h"
 #include "daemon/base/memory_budget.h"
 #include "daemon/index/index.h"
 #include "daemon/index/vector_store.h"
@@ -23,8 +25,7 @@ class Segment {
   Segment(ColumnSet columns, std::shared_ptr<const VectorStore> vectors,
           std::unique_ptr<const Index> index, vfdw::RowVersionId first_version,
           MemoryReservation column_memory)
-      : columns_(
-            std::make_shared<const Columns>(Columns{std::move(columns), std::move(column_memory)})),
+      : columns_(std::make_shared<const Columns>(std::move(columns), std::move(column_memory))),
         vectors_(std::move(vectors)),
         index_(std::move(index)),
         first_version_(first_version) {}
@@ -40,20 +41,24 @@ class Segment {
   size_t rows() const { return columns_->values.rows(); }
   bool has_vectors() const { return vectors_ != nullptr; }
   const ColumnSet& columns() const { return columns_->values; }
+  const SortedColumns& sorted_columns() const { return columns_->sorted; }
   const VectorStore& vectors() const { return *vectors_; }
   const std::shared_ptr<const VectorStore>& shared_vectors() const { return vectors_; }
   const Index& index() const { return *index_; }
   vfdw::RowVersionId VersionOf(uint32_t row) const { return first_version_ + row; }
   vfdw::RowVersionId first_version() const { return first_version_; }
   size_t memory_bytes() const {
-    return columns_->values.memory_bytes() +
+    return columns_->values.memory_bytes() + columns_->sorted.memory_bytes() +
            (vectors_ ? vectors_->memory_bytes() + index_->memory_bytes() : 0);
   }
 
  private:
   struct Columns {
-    ColumnSet values;
-    MemoryReservation memory;
+    Columns(ColumnSet v, MemoryReservation m)
+        : values(std::move(v)), memory(std::move(m)), sorted(values.count()) {}
+    const ColumnSet values;
+    const MemoryReservation memory;
+    const SortedColumns sorted;
   };
 
   const std::shared_ptr<const Columns> columns_;

@@ -15,6 +15,9 @@ enum class Outcome { kFound, kGaveUp, kCancelled };
 // Rows nearest to the query that the look around ends with. It meets about ten times as many, of
 // which the share of allowed ones is taken.
 constexpr uint32_t kFewestNearby = 48, kMostNearby = 300;
+// Where so many are allowed, an ordinary walk meets enough of them; measured, it is as fast.
+constexpr double kLeastPlainShare = 0.3;
+constexpr uint32_t kFirstMetPerEffort = 4;
 // As common near the query as anywhere, but for chance: at least this part of the share in all.
 constexpr double kLeastLocalShare = 0.5;
 
@@ -25,17 +28,18 @@ class AllowedWalk {
       : walk_(walk), query_(query), beam_(effort, walk.scratch), effort_(effort) {}
 
   Outcome Run(size_t rows_allowed) {
-    bool common_nearby;
+    share_ = static_cast<double>(rows_allowed) / walk_.store.size();
+    if (share_ >= kLeastPlainShare) return WalkPlainly();
     std::vector<KeyedRow> nearby;
-    if (!LookAround(rows_allowed, &nearby, &common_nearby)) return Outcome::kCancelled;
-    if (!common_nearby) return Outcome::kGaveUp;
+    if (!LookAround(&nearby)) return Outcome::kCancelled;
+    if (!AreCommonHere()) return Outcome::kGaveUp;
     walk_.scratch->visited.Start(walk_.store.size());
     beam_.Clear();
     for (const KeyedRow& near : nearby) {
       walk_.scratch->visited.Visit(near.row);
       if (beam_.Accepts(near.key)) beam_.Insert(near.key, near.row, Allowed(near.row));
     }
-    return Spread(rows_allowed);
+    return WalkOverOthers(rows_allowed);
   }
 
   const HeapBeam& beam() const { return beam_; }
@@ -43,34 +47,62 @@ class AllowedWalk {
  private:
   bool Allowed(uint32_t row) const { return IsAllowed(walk_.params.allowed_rows, row); }
 
-  // The rows nearest to the query, allowed or not. False: cancelled.
-  bool LookAround(size_t rows_allowed, std::vector<KeyedRow>* nearby, bool* common) {
-    uint64_t met = 0, met_allowed = 0;
-    const auto count = [&](const uint32_t* rows, uint32_t found) {
-      met += found;
-      for (uint32_t i = 0; i < found; i++) met_allowed += Allowed(rows[i]);
+  // Whether allowed rows are as common among those met as anywhere.
+  bool AreCommonHere() const { return met_allowed_ >= kLeastLocalShare * share_ * met_in_all_; }
+
+  void Count(const uint32_t* rows, uint32_t count) {
+    met_in_all_ += count;
+    for (uint32_t i = 0; i < count; i++) met_allowed_ += Allowed(rows[i]);
+  }
+
+  bool IsCancelled() const {
+    return walk_.params.cancelled != nullptr &&
+           walk_.params.cancelled->load(std::memory_order_relaxed);
+  }
+
+  // From row to row, and only the allowed ones are kept.
+  Outcome WalkPlainly() {
+    // Twice as many as are usual when allowed rows are spread evenly.
+    const auto most = static_cast<uint64_t>(effort_ * walk_.graph.bottom_degree / share_);
+    // Those met first are the nearest; later a walk that finds nothing allowed has gone far.
+    const uint64_t first = uint64_t{kFirstMetPerEffort} * effort_;
+    uint64_t met = 0;
+    const auto on_met = [&](const uint32_t* rows, uint32_t count) {
+      met += count;
+      if (met_in_all_ >= first) return met <= most;
+      Count(rows, count);
+      return met_in_all_ < first || AreCommonHere();
     };
+    if (!vectord::Spread(walk_, query_, Descend(walk_, query_), walk_.params.allowed_rows, &beam_,
+                         on_met))
+      return IsCancelled() ? Outcome::kCancelled : Outcome::kGaveUp;
+    return beam_.found() < effort_ || !AreCommonHere() ? Outcome::kGaveUp : Outcome::kFound;
+  }
+
+  // The rows nearest to the query, allowed or not. False: cancelled.
+  bool LookAround(std::vector<KeyedRow>* nearby) {
     // Half as wide as what follows: measured, narrower ones more often end beside the query's
     // cluster.
     SortedBeam beam(std::clamp(effort_ / 2, kFewestNearby, kMostNearby), walk_.scratch);
-    if (!vectord::Spread(walk_, query_, Descend(walk_, query_), nullptr, &beam, count))
+    const auto on_met = [&](const uint32_t* rows, uint32_t count) {
+      Count(rows, count);
+      return true;
+    };
+    if (!vectord::Spread(walk_, query_, Descend(walk_, query_), nullptr, &beam, on_met))
       return false;
     *nearby = beam.Rows();
-    const double share = static_cast<double>(rows_allowed) / walk_.store.size();
-    *common = met_allowed >= kLeastLocalShare * share * met;
     return true;
   }
 
-  Outcome Spread(size_t rows_allowed) {
+  // From allowed row to allowed row.
+  Outcome WalkOverOthers(size_t rows_allowed) {
     // Rows read at random cost several times as much as rows in order.
     const uint64_t most_distances = walk_.stats->distances_computed + rows_allowed / 3;
     uint64_t hops = 0;
     for (uint32_t row; beam_.Next(&row);) {
       constexpr uint64_t kHopsBetweenLooks = 32;
       if (++hops % kHopsBetweenLooks == 0) {
-        if (walk_.params.cancelled != nullptr &&
-            walk_.params.cancelled->load(std::memory_order_relaxed))
-          return Outcome::kCancelled;
+        if (IsCancelled()) return Outcome::kCancelled;
         if (walk_.stats->distances_computed > most_distances) return Outcome::kGaveUp;
       }
       Expand(row);
@@ -125,7 +157,9 @@ class AllowedWalk {
   const Query& query_;
   HeapBeam beam_;
   const uint32_t effort_;
-  size_t met_ = 0;  // rows of this hop
+  double share_ = 1;  // of the allowed rows in all
+  size_t met_ = 0;    // rows of this hop
+  uint64_t met_in_all_ = 0, met_allowed_ = 0;
 };
 
 template <vfdw_metric kMetric>

@@ -2,7 +2,8 @@
 //
 // As ACORN-1 (Patel et al. 2024): the walk goes from allowed row to allowed row; over a neighbour
 // that is not allowed it looks at that one's neighbours at once, so that the graph of the allowed
-// rows hangs together where they are some hundredths of all.
+// rows hangs together where they are some hundredths of all. Where they are many it goes from row
+// to row and keeps the allowed ones.
 //
 // This finds the nearest when allowed rows are as common near the query as anywhere. Where they are
 // not (a filter on what the vectors cluster by), no walk can promise that it saw the nearest. So

@@ -198,8 +198,8 @@ KeyedRow Descend(const Walk& walk, const Query& query) {
   return {key, row};
 }
 
-// Expands the beam on the bottom level until it cannot improve; calls met(rows, count) with the
-// rows that each hop brought. False: cancelled.
+// Expands the beam on the bottom level until it cannot improve; calls on_met(rows, count) with the
+// rows that each hop brought, which ends the walk by false. False: ended so, or cancelled.
 template <class Query, class Beam, class Met>
 bool Spread(const Walk& walk, const Query& query, KeyedRow start, const uint64_t* allowed,
             Beam* beam, Met on_met) {
@@ -225,7 +225,7 @@ bool Spread(const Walk& walk, const Query& query, KeyedRow start, const uint64_t
       query.Prefetch(links[i]);
       met[count++] = links[i];
     }
-    on_met(met, count);
+    if (!on_met(met, count)) return false;
     query.Keys(met, count, keys);
     walk.stats->distances_computed += count;
     for (uint32_t i = 0; i < count; i++) {

@@ -18,7 +18,7 @@ template <vfdw_metric kMetric, class Beam>
 bool Search(const Walk& walk, const float* query, uint32_t effort, std::vector<Candidate>* out) {
   const KeyQuery<kMetric> keys(walk.store, query);
   Beam beam(effort, walk.scratch);
-  const auto met = [](const uint32_t*, uint32_t) {};
+  const auto met = [](const uint32_t*, uint32_t) { return true; };
   return Spread(walk, keys, Descend(walk, keys), walk.params.allowed_rows, &beam, met) &&
          Finish(walk, kMetric, query, beam, out);
 }

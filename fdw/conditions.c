@@ -76,17 +76,20 @@ vfdw_quals_pick(const List *clauses, const RelOptInfo *baserel, const Expr *dist
 	return false;
 }
 
-static void
-add_range(PlannerInfo *root, RelOptInfo *baserel, VfdwRelation *relation, Expr *clause)
+bool
+vfdw_add_range(PlannerInfo *root, RelOptInfo *baserel, VfdwRelation *relation, Expr *clause,
+			   Relids outer)
 {
 	VfdwRange *range = palloc0(sizeof(VfdwRange));
 	const VfdwCollectionFacts *facts = relation->facts;
 
-	if (facts != NULL && vfdw_match_range(root, baserel, clause, range) &&
-		range->metric == facts->metric &&
+	if (facts == NULL || !vfdw_match_range(root, baserel, clause, outer, range) ||
+		range->metric != facts->metric ||
 		strcmp(vfdw_remote_column(relation->options->tableid, range->column),
-			   facts->vector_column) == 0)
-		relation->ranges = lappend(relation->ranges, range);
+			   facts->vector_column) != 0)
+		return false;
+	relation->ranges = lappend(relation->ranges, range);
+	return true;
 }
 
 void
@@ -105,7 +108,7 @@ vfdw_sort_conditions(PlannerInfo *root, RelOptInfo *baserel, VfdwRelation *relat
 		if (vfdw_add_clause(&builder, info->clause))
 			relation->pushed = lappend(relation->pushed, info);
 		else
-			add_range(root, baserel, relation, info->clause);
+			vfdw_add_range(root, baserel, relation, info->clause, NULL);
 	}
 	relation->remote_rows = clamp_row_est(
 		relation->rows * clauselist_selectivity(root, relation->pushed, 0, JOIN_INNER, NULL));
@@ -117,8 +120,12 @@ vfdw_find_range(const VfdwRelation *relation, const Expr *distance)
 	ListCell *lc;
 
 	foreach (lc, relation->ranges)
-		if (equal(((const VfdwRange *) lfirst(lc))->distance, distance))
+	{
+		const VfdwRange *range = lfirst(lc);
+
+		if (range->outer == NULL && (distance == NULL || equal(range->distance, distance)))
 			return foreach_current_index(lc);
+	}
 	return -1;
 }
 

@@ -94,7 +94,7 @@ conditions_go_over(const RelOptInfo *baserel, int *range)
 	foreach (lc, baserel->baserestrictinfo)
 		if (lfirst_node(RestrictInfo, lc)->pseudoconstant)
 			return false;
-	*range = relation->ranges == NIL ? -1 : 0;
+	*range = vfdw_find_range(relation, NULL);
 	return vfdw_local_conditions(baserel, *range) == NIL;
 }
 

@@ -43,7 +43,7 @@ is_wanted(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec, EquivalenceM
 static List *
 add_parameters(List *parameters, PlannerInfo *root, RelOptInfo *baserel, RestrictInfo *info)
 {
-	const VfdwRelation *relation = baserel->fdw_private;
+	VfdwRelation *relation = baserel->fdw_private;
 	VfdwFilterBuilder builder = {.foreigntableid = relation->options->tableid,
 								 .relid = baserel->relid,
 								 .facts = relation->facts};
@@ -54,7 +54,8 @@ add_parameters(List *parameters, PlannerInfo *root, RelOptInfo *baserel, Restric
 	outer = bms_union(info->clause_relids, baserel->lateral_relids);
 	outer = bms_del_member(outer, baserel->relid);
 	builder.outer = outer;
-	if (bms_is_empty(outer) || !vfdw_add_clause(&builder, info->clause))
+	if (bms_is_empty(outer) || (!vfdw_add_clause(&builder, info->clause) &&
+								!vfdw_add_range(root, baserel, relation, info->clause, outer)))
 		return parameters;
 	return list_append_unique_ptr(parameters, get_baserel_parampathinfo(root, baserel, outer));
 }

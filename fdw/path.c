@@ -179,13 +179,30 @@ cost_of_rows(PlannerInfo *root, const RelOptInfo *baserel, double remote_rows, L
 		   baserel->rows * baserel->reltarget->cost.per_tuple;
 }
 
-/* Adds a path by distance; without pathkeys for the sake of its range only. */
+/* What becomes of the clauses of a path; parameters NULL: none of other relations. */
+static VfdwConditions
+clauses_left(const RelOptInfo *baserel, const ParamPathInfo *parameters, int range)
+{
+	if (parameters == NULL)
+		return vfdw_plan_conditions(baserel, baserel->baserestrictinfo, baserel->lateral_relids,
+									range);
+	return vfdw_plan_conditions(
+		baserel, list_concat_copy(baserel->baserestrictinfo, parameters->ppi_clauses),
+		parameters->ppi_req_outer, range);
+}
+
+/*
+ * Adds a path by distance; without pathkeys for the sake of its range (a
+ * position, -1: none) only.
+ */
 static void
-add_search_path(PlannerInfo *root, RelOptInfo *baserel, List *pathkeys, const DistanceKey *key)
+add_search_path(PlannerInfo *root, RelOptInfo *baserel, List *pathkeys, const DistanceKey *key,
+				int range, ParamPathInfo *parameters)
 {
 	const VfdwRelation *relation = baserel->fdw_private;
-	int range = vfdw_find_range(relation, key->distance);
-	List *local = vfdw_local_conditions(baserel, range);
+	Relids outer = parameters != NULL ? parameters->ppi_req_outer : baserel->lateral_relids;
+	double rows = parameters != NULL ? parameters->ppi_rows : baserel->rows;
+	List *local = clauses_left(baserel, parameters, range).local;
 	bool exact = relation->options->exact || pathkeys == NIL ||
 				 vfdw_quals_pick(local, baserel, key->distance, key->column) ||
 				 !vfdw_limit_counts_rows(root->parse);
@@ -195,7 +212,7 @@ add_search_path(PlannerInfo *root, RelOptInfo *baserel, List *pathkeys, const Di
 	Cost run;
 
 	if (local == NIL)
-		remote_rows = Min(remote_rows, baserel->rows);
+		remote_rows = Min(remote_rows, rows);
 	run = cost_of_rows(root, baserel, remote_rows, local, &startup);
 	search = cpu_operator_cost * DISTANCE_COST_FACTOR * rows_looked_at(relation, exact);
 	/*
@@ -212,8 +229,7 @@ add_search_path(PlannerInfo *root, RelOptInfo *baserel, List *pathkeys, const Di
 	else
 		run += search;
 	add_path(baserel,
-			 (Path *) make_path(root, baserel, baserel->rows, startup, startup + run, pathkeys,
-								baserel->lateral_relids,
+			 (Path *) make_path(root, baserel, rows, startup, startup + run, pathkeys, outer,
 								list_make5(key->distance, key->query, makeInteger(key->column),
 										   makeInteger((int) key->metric), makeInteger(range))));
 }
@@ -232,7 +248,8 @@ add_ordered_path(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid)
 		return;
 	relation->not_pushed = reason_against(baserel, foreigntableid, pathkey, &key);
 	if (relation->not_pushed == NULL)
-		add_search_path(root, baserel, list_make1(pathkey), &key);
+		add_search_path(root, baserel, list_make1(pathkey), &key,
+						vfdw_find_range(relation, key.distance), NULL);
 }
 
 /* Adds a path of the rows that pass, in no order; parameters NULL: none of other relations. */
@@ -242,10 +259,7 @@ add_unordered_path(PlannerInfo *root, RelOptInfo *baserel, ParamPathInfo *parame
 	const VfdwRelation *relation = baserel->fdw_private;
 	Relids outer = parameters != NULL ? parameters->ppi_req_outer : baserel->lateral_relids;
 	double rows = parameters != NULL ? parameters->ppi_rows : baserel->rows;
-	List *clauses = parameters != NULL
-						? list_concat_copy(baserel->baserestrictinfo, parameters->ppi_clauses)
-						: baserel->baserestrictinfo;
-	const VfdwConditions conditions = vfdw_plan_conditions(baserel, clauses, outer, -1);
+	const VfdwConditions conditions = clauses_left(baserel, parameters, -1);
 	double remote_rows = rows;
 	Cost startup;
 	Cost run;
@@ -259,27 +273,50 @@ add_unordered_path(PlannerInfo *root, RelOptInfo *baserel, ParamPathInfo *parame
 			 (Path *) make_path(root, baserel, rows, startup, startup + run, NIL, outer, NIL));
 }
 
+static void
+add_range_path(PlannerInfo *root, RelOptInfo *baserel, int range, ParamPathInfo *parameters)
+{
+	const VfdwRelation *relation = baserel->fdw_private;
+	const VfdwRange *found = list_nth(relation->ranges, range);
+	DistanceKey key = {.distance = found->distance,
+					   .query = found->query,
+					   .column = found->column,
+					   .metric = found->metric};
+
+	add_search_path(root, baserel, NIL, &key, range, parameters);
+}
+
+/* Paths that take values of other relations, for conditions and for ranges. */
+static void
+add_lookup_paths(PlannerInfo *root, RelOptInfo *baserel, ParamPathInfo *parameters)
+{
+	const VfdwRelation *relation = baserel->fdw_private;
+	ListCell *lc;
+
+	add_unordered_path(root, baserel, parameters);
+	foreach (lc, relation->ranges)
+	{
+		const VfdwRange *range = lfirst(lc);
+
+		if (range->outer != NULL && bms_is_subset(range->outer, parameters->ppi_req_outer))
+			add_range_path(root, baserel, foreach_current_index(lc), parameters);
+	}
+}
+
 /* Callback: adds the paths. */
 void
 vectorGetForeignPaths(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid)
 {
 	const VfdwRelation *relation = baserel->fdw_private;
+	int range = vfdw_find_range(relation, NULL);
 	ListCell *lc;
 
 	add_unordered_path(root, baserel, NULL);
-	if (relation->ranges != NIL)
-	{
-		const VfdwRange *range = linitial(relation->ranges);
-		DistanceKey key = {.distance = range->distance,
-						   .query = range->query,
-						   .column = range->column,
-						   .metric = range->metric};
-
-		add_search_path(root, baserel, NIL, &key);
-	}
+	if (range >= 0)
+		add_range_path(root, baserel, range, NULL);
 	add_ordered_path(root, baserel, foreigntableid);
 	foreach (lc, vfdw_lookup_parameters(root, baserel))
-		add_unordered_path(root, baserel, lfirst(lc));
+		add_lookup_paths(root, baserel, lfirst(lc));
 }
 
 /*

@@ -301,12 +301,18 @@ is_alone(PlannerInfo *root, const RelOptInfo *baserel)
 		baserel->top_parent_relids != NULL ? baserel->top_parent_relids : baserel->relids, all);
 }
 
-/* Whether LIMIT tells how many rows of this path are wanted. */
+/*
+ * Whether LIMIT tells how many rows of this path are wanted. Of a range without
+ * an order all are, unless nothing else is read: who joins may need each.
+ */
 static bool
-limit_counts(const PlannerInfo *root, const Path *path)
+limit_counts(PlannerInfo *root, const RelOptInfo *baserel, const ForeignPath *path)
 {
-	return vfdw_limit_counts_rows(root->parse) &&
-		   (path->pathkeys != NIL || root->parse->sortClause == NIL);
+	if (!vfdw_limit_counts_rows(root->parse))
+		return false;
+	if (path->path.pathkeys != NIL)
+		return true;
+	return root->parse->sortClause == NIL && (path->fdw_private == NIL || is_alone(root, baserel));
 }
 
 /* How many rows to ask for, and whether what the index misses may be missed. */
@@ -351,11 +357,11 @@ plan_targets(VfdwPlan *plan, PlannerInfo *root, RelOptInfo *baserel, Oid foreign
 
 	/*
 	 * Not with row marks, because EvalPlanQual stores whole rows into the scan
-	 * tuple; not below a lateral reference, because parameters have been
+	 * tuple; not with parameters of other relations, because they have been
 	 * replaced in tlist but not in the path's expression.
 	 */
 	if (plan->ordered && root->rowMarks == NIL && root->parse->commandType == CMD_SELECT &&
-		bms_is_empty(baserel->lateral_relids))
+		bms_is_empty(PATH_REQ_OUTER(&path->path)))
 		distance = list_nth(path->fdw_private, VFDW_PATH_DISTANCE);
 
 	/*
@@ -444,7 +450,7 @@ vectorGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
 {
 	const List *path_private = best_path->fdw_private;
 	const VfdwRelation *relation = baserel->fdw_private;
-	VfdwPlan plan = {.limited = limit_counts(root, &best_path->path), .rows_per_match = 1};
+	VfdwPlan plan = {.rows_per_match = 1};
 	VfdwConditions conditions;
 	Expr *query = NULL;
 	List *scan_tlist;
@@ -454,6 +460,7 @@ vectorGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
 	conditions = vfdw_plan_conditions(
 		baserel, scan_clauses, PATH_REQ_OUTER(&best_path->path),
 		path_private == NIL ? -1 : intVal(list_nth(path_private, VFDW_PATH_RANGE)));
+	plan.limited = limit_counts(root, baserel, best_path);
 	plan.not_pushed = relation->not_pushed;
 	plan.steps = conditions.steps;
 	if (conditions.local != NIL)

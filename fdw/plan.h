@@ -64,7 +64,7 @@ typedef struct VfdwRelation
 	double remote_rows;				  /* of them, those that pass what goes over */
 	char *not_pushed;
 	List *pushed; /* of RestrictInfo: conditions that go over, of baserestrictinfo */
-	List *ranges; /* of VfdwRange *, by any distance; none is in "pushed" */
+	List *ranges; /* of VfdwRange *, by any distance; none is in "pushed"; some are join clauses */
 } VfdwRelation;
 
 /* Positions in ForeignPath.fdw_private of a search by distance; a path of all rows has NIL. */
@@ -85,7 +85,10 @@ extern bool vfdw_limit_counts_rows(const Query *parse);
 
 /* Fills in what goes over, and how many rows pass it. */
 extern void vfdw_sort_conditions(PlannerInfo *root, RelOptInfo *baserel, VfdwRelation *relation);
-/* Position of a range of that distance; -1: there is none. */
+/* Adds a range if the clause is one that the collection serves. */
+extern bool vfdw_add_range(PlannerInfo *root, RelOptInfo *baserel, VfdwRelation *relation,
+						   Expr *clause, Relids outer);
+/* Position of a range of that distance (NULL: of any) without parameters; -1: there is none. */
 extern int vfdw_find_range(const VfdwRelation *relation, const Expr *distance);
 /* Expressions of baserestrictinfo that stay local, when that range (-1: none) goes over. */
 extern List *vfdw_local_conditions(const RelOptInfo *baserel, int range);
@@ -119,7 +122,8 @@ extern ForeignScan *vfdw_plan_count(PlannerInfo *root, RelOptInfo *upper_rel, Li
 
 /* lookup_path.c */
 
-/* Parameters (ParamPathInfo) with which join clauses can go over. */
+/* Parameters (ParamPathInfo) with which join clauses can go over. Ranges are added to the others.
+ */
 extern List *vfdw_lookup_parameters(PlannerInfo *root, RelOptInfo *baserel);
 /* Rows that the daemon looks at to find those that pass a filter. */
 extern double vfdw_rows_compared(const RelOptInfo *baserel, const List *steps);

@@ -229,7 +229,7 @@ bound_of_operator(Oid opno)
 }
 
 bool
-vfdw_match_range(PlannerInfo *root, RelOptInfo *rel, Expr *clause, VfdwRange *range)
+vfdw_match_range(PlannerInfo *root, RelOptInfo *rel, Expr *clause, Relids outer, VfdwRange *range)
 {
 	const OpExpr *op = (const OpExpr *) clause;
 
@@ -238,14 +238,15 @@ vfdw_match_range(PlannerInfo *root, RelOptInfo *rel, Expr *clause, VfdwRange *ra
 	for (int side = 0; side < 2; side++)
 	{
 		range->clause = clause;
+		range->outer = outer;
 		range->distance = list_nth(op->args, side);
 		range->farthest = list_nth(op->args, 1 - side);
 		range->bound = bound_of_operator(side == 0 ? op->opno : get_commutator(op->opno));
 		if (range->bound != VFDW_RANGE_NONE &&
 			vfdw_match_distance(root, rel, range->distance, &range->column, &range->metric,
 								&range->query) &&
-			vfdw_is_operand(rel->relid, NULL, (Node *) range->query) &&
-			vfdw_is_operand(rel->relid, NULL, (Node *) range->farthest))
+			vfdw_is_operand(rel->relid, outer, (Node *) range->query) &&
+			vfdw_is_operand(rel->relid, outer, (Node *) range->farthest))
 			return true;
 	}
 	return false;

@@ -219,8 +219,10 @@ typedef struct VfdwRange
 	enum vfdw_metric metric;
 	int bound;		/* enum vfdw_range */
 	Expr *farthest; /* the operand, of type float8 or float4 */
+	Relids outer;	/* relations whose columns are parameters; NULL: none */
 } VfdwRange;
-extern bool vfdw_match_range(PlannerInfo *root, RelOptInfo *rel, Expr *clause, VfdwRange *range);
+extern bool vfdw_match_range(PlannerInfo *root, RelOptInfo *rel, Expr *clause, Relids outer,
+							 VfdwRange *range);
 /* Metric of a distance operator, by OID; false if it is none of ours or pgvector's. */
 extern bool vfdw_operator_metric(Oid opno, enum vfdw_metric *metric);
 extern const char *vfdw_metric_name(enum vfdw_metric metric);

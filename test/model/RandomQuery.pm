@@ -257,7 +257,7 @@ sub grouped
 sub joined
 {
 	my ($query) = @_;
-	my $on = pick('%T.id = o.number', '%T.i4 = o.number', '%T.i8 = o.number', '%T.tx = o.word', '%T.i2 = o.number AND %T.tc = o.word', '%T.id = ANY (o.numbers)', '%T.i4 < o.number');
+	my $on = pick('%T.id = o.number', '%T.i4 = o.number', '%T.i8 = o.number', '%T.tx = o.word', '%T.i2 = o.number AND %T.tc = o.word', '%T.id = ANY (o.numbers)', '%T.i4 < o.number', '%T.v <-> o.v < o.number / 2.0', 'o.number >= o.v <-> %T.v AND %T.i2 = 1', '%T.v <=> o.v < 0.1');
 	my $kind = pick('JOIN', 'JOIN', 'LEFT JOIN');
 	my $from = $kind eq 'JOIN' ? "FROM %T JOIN others o ON $on" : "FROM others o LEFT JOIN %T ON $on";
 	return "SELECT %T.id, o.k, %T.i4, %D $from " . where($query, 0.1) . ' ORDER BY %D, %T.id, o.k' . limit($query);

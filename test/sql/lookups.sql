@@ -56,6 +56,10 @@ SELECT w.note, n.kind FROM wanted w JOIN near n USING (id) ORDER BY id;
 EXPLAIN (COSTS OFF) SELECT w.note, n.kind FROM wanted w LEFT JOIN near n ON n.id = w.id AND n.year = 2001 ORDER BY w.id;
 SELECT w.note, n.kind FROM wanted w LEFT JOIN near n ON n.id = w.id AND n.year = 2001 ORDER BY w.id;
 EXPLAIN (COSTS OFF) SELECT count(*) FROM docs JOIN near USING (id);
+-- a range around each outer row
+EXPLAIN (COSTS OFF) SELECT w.note, n.id FROM wanted w JOIN near n ON n.embedding <-> w.query < 2 WHERE w.id = 1;
+SELECT (SELECT count(*) FROM wanted w JOIN near n ON n.embedding <-> w.query < 2 WHERE w.id = 1) AS near,
+	(SELECT count(*) FROM wanted w JOIN docs d ON d.embedding <-> w.query < 2 WHERE w.id = 1) AS docs;
 -- a search for each outer row, filtered by it
 SELECT w.note, n.id FROM wanted w CROSS JOIN LATERAL
 	(SELECT id FROM near WHERE kind = 'kind ' || w.id % 7 ORDER BY embedding <-> w.query, id LIMIT 2) n ORDER BY w.id, n.id;

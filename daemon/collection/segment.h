@@ -60,10 +60,7 @@ class Segment {
  private:
   struct Columns {
     Columns(ColumnSet v, RowTags t, MemoryReservation m)
-        : values(std::move(v)),
-          tags(std::move(t)),
-          memory(std::move(m)),
-          sorted(values.count()) {}
+        : values(std::move(v)), tags(std::move(t)), memory(std::move(m)), sorted(values.count()) {}
     const ColumnSet values;
     const RowTags tags;
     const MemoryReservation memory;

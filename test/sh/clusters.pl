@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 # clusters.pl - "id<TAB>vector", for COPY, of rows and queries as embeddings are: drawn from clusters of few latent dimensions.
 #
+# With RECALL_LABELS=1 a third column has the number of the row's cluster.
 # RECALL_ROWS rows, then RECALL_QUERIES more, whose ids go on, of RECALL_DIMENSIONS; RECALL_SEED chooses them.
 use strict;
 use warnings;
@@ -20,7 +21,8 @@ my @weight = map { [ map { gauss() / 2 } 1 .. $mixed ] } 1 .. $dimensions;
 my @centre = map { [ map { 1.2 * gauss() } 1 .. $latent ] } 1 .. $clusters;
 for my $id (1 .. $rows)
 {
-	my @z = map { $_ + 0.7 * gauss() } @{ $centre[ rand $clusters ] };
+	my $cluster = int rand $clusters;
+	my @z = map { $_ + 0.7 * gauss() } @{ $centre[$cluster] };
 	my @v;
 	for my $d (0 .. $dimensions - 1)
 	{
@@ -28,5 +30,5 @@ for my $id (1 .. $rows)
 		push @v, sprintf "%.6g", $w->[0] * $z[ $f->[0] ] + $w->[1] * $z[ $f->[1] ]
 		  + $w->[2] * $z[ $f->[2] ] + $w->[3] * $z[ $f->[3] ] + 0.15 * gauss();
 	}
-	print "$id\t{", join(",", @v), "}\n";
+	print "$id\t{", join(",", @v), "}", $ENV{RECALL_LABELS} ? "\t$cluster" : "", "\n";
 }

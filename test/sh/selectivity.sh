@@ -150,7 +150,7 @@ SELECT must(min(recall) >= 0.95, 'recall of pushed filters, at LIMIT 10, is at l
 SELECT must(min(recall) = 1, 'recall is 1 where fewer than 5,000 rows match') FROM result WHERE matches BETWEEN 0 AND 4999;
 SELECT must(min(recall) = 1, 'a tenant''s rows are all found') FROM result WHERE what = 'tenant';
 SELECT must(max(ms) <= 3 * min(ms) FILTER (WHERE what = 'unfiltered') OR :strict = 0, 'the slowest pushed filter takes '
-  || round((max(ms) / min(ms) FILTER (WHERE what = 'unfiltered'))::numeric, 2) || ' times the unfiltered search') FROM result WHERE pushed AND k = 10;
+  || round((max(ms) / min(ms) FILTER (WHERE what = 'unfiltered'))::numeric, 2) || ' times the unfiltered search') FROM result WHERE pushed AND k = 10 AND (what = 'unfiltered' OR what ~ '^[0-9]\S*$');
 SELECT must(max(ms) FILTER (WHERE what = 'tenant') <= max(ms) FILTER (WHERE what = 'unfiltered') OR :strict = 0, 'a tenant''s search takes '
   || round((max(ms) FILTER (WHERE what = 'tenant') / max(ms) FILTER (WHERE what = 'unfiltered'))::numeric, 2) || ' times the unfiltered one') FROM result WHERE k = 10;
 SQL

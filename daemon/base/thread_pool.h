@@ -23,6 +23,10 @@ namespace vectord {
 // Name of the calling thread in logs, top and gdb; Linux keeps the first 15 bytes.
 void SetThreadName(const std::string& name);
 
+// For work that others should not wait for: the calling thread, and those it starts, get a core
+// only as far as nobody of a lower niceness wants it. Where the system refuses, nothing changes.
+void LowerThreadPriority(int niceness);
+
 // 0 means one per core that this process may run on.
 int ResolveThreadCount(int configured);
 

@@ -1,10 +1,6 @@
 // compactor.cpp - see compactor.h.
 #include "daemon/collection/compactor.h"
 
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <optional>
 #include <system_error>
@@ -20,14 +16,6 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kRetryAfter{10};
-constexpr int kNice = 10;
-
-// The threads that an index is built with inherit it. Where the system refuses, merges run at
-// normal priority.
-void LowerPriority() {
-  (void)setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNice);
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Compactor>> Compactor::Start(int build_threads) {
@@ -71,7 +59,7 @@ void Compactor::Stop() {
 
 void Compactor::Work(Lane* lane) {
   SetThreadName(lane->name);
-  LowerPriority();
+  LowerThreadPriority(10);
   while (!stopping_) {
     std::shared_ptr<Task> task;
     {

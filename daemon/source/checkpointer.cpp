@@ -71,6 +71,7 @@ void Checkpointer::Forget(const Collection& collection) {
 
 void Checkpointer::Run() {
   SetThreadName("checkpoint");
+  LowerThreadPriority(10);
   bool failed = false;
   while (WaitForNext(failed)) {
     RemoveForgotten();

@@ -72,6 +72,7 @@ StreamStatus ChangeStream::status() const {
 
 void ChangeStream::Run() {
   SetThreadName("stream");
+  LowerThreadPriority(5);  // a search that needs the core gets it; freshness can wait a moment
   while (!stop_.requested()) {
     const StreamProblem problem = RunSession();
     if (stop_.requested()) break;

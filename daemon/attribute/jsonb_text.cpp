@@ -12,7 +12,7 @@ class Reader {
  public:
   explicit Reader(std::string_view text) : text_(text) {}
 
-  bool at_end() const { return at_ == text_.size(); }
+  bool at_end() const { return at_ >= text_.size(); }  // a cut escape leads one too far
   size_t position() const { return at_; }
   std::string_view Since(size_t begin) const { return text_.substr(begin, at_ - begin); }
 

@@ -200,18 +200,22 @@ ChangeApplier::Feeds ChangeApplier::FeedsOf(uint32_t relation) {
 
 // ---- the stream -------------------------------------------------------------------------------
 
+// The look-up is left to the transaction that needs it: if it fails here, nobody would tell us of
+// the relation again, and changes of a partition would find no feed.
 Status ChangeApplier::OnRelation(const Relation& relation, const Relation* /*previous*/) {
-  VFDW_ASSIGN_OR_RETURN(ancestors_[relation.id], lookup_(relation.id));
+  without_ancestors_.insert(relation.id);
   return {};
 }
 
-// After DDL: a table may have become a partition, or none.
 Status ChangeApplier::RefreshAncestors() {
-  if (!ancestors_are_stale_) return {};
-  for (auto& [relation, above] : ancestors_) {
-    VFDW_ASSIGN_OR_RETURN(above, lookup_(relation));
+  // After DDL: a table may have become a partition, or none.
+  if (std::exchange(ancestors_are_stale_, false))
+    for (const auto& [relation, above] : ancestors_) without_ancestors_.insert(relation);
+  while (!without_ancestors_.empty()) {
+    const uint32_t relation = *without_ancestors_.begin();
+    VFDW_ASSIGN_OR_RETURN(ancestors_[relation], lookup_(relation));
+    without_ancestors_.erase(relation);
   }
-  ancestors_are_stale_ = false;
   return {};
 }
 

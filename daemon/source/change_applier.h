@@ -19,6 +19,7 @@
 #include <functional>
 #include <memory>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "daemon/base/mutex.h"
@@ -98,6 +99,7 @@ class ChangeApplier final : public ChangeSink {
 
   // Of the stream's thread.
   std::unordered_map<uint32_t, std::vector<uint32_t>> ancestors_;
+  std::unordered_set<uint32_t> without_ancestors_;  // to be looked up before anything is applied
   bool ancestors_are_stale_ = false;
   bool is_unpublished_ = false;
   std::chrono::steady_clock::time_point published_at_;

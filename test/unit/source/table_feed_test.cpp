@@ -143,6 +143,22 @@ TEST_F(TableFeedTest, TruncateEmptiesTheTableButOfAPartitionNeedsACopy) {
   EXPECT_THAT(Rows(*feed), ElementsAre("3 c 3"));  // the last that was true
 }
 
+TEST_F(TableFeedTest, ChangesOfAPartitionAreNotLostWhenItsTableCannotBeLookedUpAtOnce) {
+  const auto feed = AddServingFeed();
+  Take(RelationBytes(kPartition, "docs_part", Columns()));
+  lookup_fails_ = true;
+  Take(BeginBytes(10, 7));
+  Take(InsertBytes(kPartition, {"ba", Id(1), Array({1, 1})}));
+  EXPECT_FALSE(decoder_.Decode(CommitBytes(10, 11)).ok());
+  EXPECT_THAT(Rows(*feed), ElementsAre());
+  // The next session: the server describes the partition again, as before.
+  lookup_fails_ = false;
+  decoder_.BeginSession(decoder_.position(), static_cast<FullXid>(500));
+  Take(RelationBytes(kPartition, "docs_part", Columns()));
+  Commit(10, {InsertBytes(kPartition, {"ba", Id(1), Array({1, 1})})});
+  EXPECT_THAT(Rows(*feed), ElementsAre("1 a 1"));
+}
+
 TEST_F(TableFeedTest, AMessageOfDdlEndsTheFeedsOfItsTableOnly) {
   const auto feed = AddServingFeed();
   Commit(10, {ResyncBytes(kTable + 50)});

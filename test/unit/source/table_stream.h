@@ -144,7 +144,9 @@ class TableStreamTest : public testing::Test {
 
   MemoryBudget budget_{size_t{1} << 32, "test"};
   MemoryFileSystem files_;
-  ChangeApplier applier_{[](uint32_t relation) {
+  bool lookup_fails_ = false;
+  ChangeApplier applier_{[this](uint32_t relation) -> Result<std::vector<uint32_t>> {
+                           if (lookup_fails_) return Status(ErrorCode::SOURCE_UNREACHABLE, "away");
                            std::vector<uint32_t> ancestors{relation};
                            if (relation == kPartition) ancestors.push_back(kTable);
                            return ancestors;

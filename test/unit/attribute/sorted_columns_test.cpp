@@ -43,7 +43,7 @@ struct Table {
 
   std::string Value(size_t column) {
     const int pick = static_cast<int>(random() % 50) - 25;
-    if (column == 0) return Bytes(int32_t{pick * 100000000});  // as far apart as they can be
+    if (column == 0) return Bytes(int32_t{pick * 85000000});  // as far apart as they can be
     if (column == 1) return Bytes(pick == 0 ? double(NAN) : pick * 0.5);
     std::string text = "the same beginning " + std::to_string(pick);
     if (column == 3) text.append(random() % 3, ' ');

@@ -68,9 +68,9 @@ Result<HnswBuild> BuildHnswGraph(const IndexSpec& spec, const VectorStore& store
   LinkingOrder order = ChooseLinkingOrder(spec, store);
   std::vector<uint32_t> held_out;
   if (spec.ef_search == 0) held_out = HoldOut(store.size(), &order);
-  VFDW_ASSIGN_OR_RETURN(const auto linker, MakeHnswLinker(spec, store, order));
   HnswBuild build{{}, spec.ef_search != 0 ? spec.ef_search : kUnmeasuredEffort};
   const size_t rows = order.rows.size(), measured_rows = rows - held_out.size();
+  VFDW_ASSIGN_OR_RETURN(const auto linker, MakeHnswLinker(spec, store, std::move(order), control));
   VFDW_RETURN_IF_ERROR(linker->Link(0, measured_rows, control));
   if (!held_out.empty()) {
     HnswGraph graph = linker->Seal(measured_rows);
@@ -92,9 +92,9 @@ size_t EstimateHnswGraphBytes(const IndexSpec& spec, size_t rows) {
   return PageBuffer::RoundedUp(bottom) + seats * (spec.m + 2) * sizeof(uint32_t) + visited_rows;
 }
 
-size_t EstimateHnswBuildBytes(const IndexSpec& spec, size_t rows, int threads) {
-  // The order, and levels while it is made.
-  return EstimateLinkerBytes(spec, rows, threads) + rows * (sizeof(uint32_t) + 1);
+size_t EstimateHnswBuildBytes(const IndexSpec& spec, size_t rows, size_t dimensions, int threads) {
+  const size_t levels = rows;  // a byte each, while the order is made
+  return EstimateLinkerBytes(spec, rows, dimensions, threads) + levels;
 }
 
 }  // namespace vectord

@@ -24,7 +24,7 @@ Result<HnswBuild> BuildHnswGraph(const IndexSpec& spec, const VectorStore& store
 
 // Memory of the graph, and what building it needs on top for a while.
 size_t EstimateHnswGraphBytes(const IndexSpec& spec, size_t rows);
-size_t EstimateHnswBuildBytes(const IndexSpec& spec, size_t rows, int threads);
+size_t EstimateHnswBuildBytes(const IndexSpec& spec, size_t rows, size_t dimensions, int threads);
 
 }  // namespace vectord
 

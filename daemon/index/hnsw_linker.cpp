@@ -4,6 +4,8 @@
 // lists without locks (link_lists.h); pruning a list compares only links that were not compared
 // when it was pruned before.
 //
+// And rows that lie together are linked together (Arrange): nearly all that is left is fetching.
+//
 // A row becomes visible from the bottom up, after it was searched for from the top down: whoever
 // meets it on one level finds it linked on all below.
 #include "daemon/index/hnsw_linker.h"
@@ -17,6 +19,7 @@
 
 #include "daemon/base/mutex.h"
 #include "daemon/base/thread_pool.h"
+#include "daemon/index/code_keys.h"
 #include "daemon/index/hnsw_walk.h"
 #include "daemon/index/link_lists.h"
 #include "daemon/index/row_keys.h"
@@ -27,7 +30,8 @@ namespace {
 // Rows linked at the same time do not see each other. So a few go in one by one, before threads
 // share the rest.
 constexpr size_t kRowsOneByOne = 256;
-constexpr size_t kRowsAtOnce = 16;
+// Rows that a thread takes at a time.
+constexpr size_t kFewRows = 16, kManyRows = 512;
 
 // A level, from 0, such that one row in m is above each. By a hash (splitmix64) of the row's
 // number.
@@ -47,6 +51,14 @@ struct Neighbour {
 };
 
 bool ComesFirst(const Neighbour& a, const Neighbour& b) { return a.key < b.key; }
+
+// Where searches for a row arrive on the lowest three upper levels, the lowest last.
+struct WayToRow {
+  std::array<uint32_t, 3> seats;
+  uint32_t row;
+
+  bool operator<(const WayToRow& other) const { return seats < other.seats; }
+};
 
 // What one thread needs.
 struct Worker {
@@ -74,11 +86,11 @@ class NodeLocks {
 template <class Keys>
 class Linker final : public HnswLinker {
  public:
-  Linker(const IndexSpec& spec, const VectorStore& store, const LinkingOrder& order, Keys keys)
+  Linker(const IndexSpec& spec, const VectorStore& store, LinkingOrder order, Keys keys)
       : m_(spec.m),
         beam_size_(spec.ef_construction),
         store_rows_(store.size()),
-        order_(order),
+        order_(std::move(order)),
         keys_(std::move(keys)) {}
 
   Status Allocate() {
@@ -93,8 +105,16 @@ class Linker final : public HnswLinker {
     workers_.resize(std::max(1, control.threads));
     for (Worker& worker : workers_) Prepare(&worker);
     const size_t alone = std::min(end, std::max(begin, kRowsOneByOne));
-    VFDW_RETURN_IF_ERROR(LinkRange(begin, alone, 1, control));
-    return LinkRange(alone, end, control.threads, control);
+    VFDW_RETURN_IF_ERROR(LinkRange(begin, alone, 1, 1, control));
+    const size_t upper = std::clamp(UpperRows(), alone, end);
+    VFDW_RETURN_IF_ERROR(LinkRange(alone, upper, kFewRows, control.threads, control));
+    VFDW_RETURN_IF_ERROR(Arrange(upper, end, control));
+    // Threads far apart have little to do with each other; none should be idle at the end, either.
+    const size_t share = (end - upper) / static_cast<size_t>(control.threads) / 8;
+    const size_t together = std::clamp(share, kFewRows, kManyRows);
+    const Status status = LinkRange(upper, end, together, control.threads, control);
+    arranged_.clear();
+    return status;
   }
 
   HnswGraph Seal(size_t linked_rows) override {
@@ -133,23 +153,66 @@ class Linker final : public HnswLinker {
     worker->chosen.resize(levels_.size());
   }
 
-  Status LinkRange(size_t begin, size_t end, int threads, const BuildControl& control) {
+  // Rows that are on more levels than the bottom.
+  size_t UpperRows() const { return levels_.size() > 1 ? levels_[1].nodes() : 0; }
+
+  Status LinkRange(size_t begin, size_t end, size_t together, int threads,
+                   const BuildControl& control) {
     const auto link = [&](size_t from, size_t to, int worker) {
       for (size_t i = from; i < to; i++)
         LinkSeat(static_cast<uint32_t>(begin + i), &workers_[worker]);
       if (control.rows_done != nullptr) *control.rows_done += to - from;
     };
-    return ParallelFor(threads, end - begin, kRowsAtOnce, link, control.cancelled);
+    return ParallelFor(threads, end - begin, together, link, control.cancelled);
+  }
+
+  // Sorts a range of the order by the way that searches take to its rows through the upper levels,
+  // so that a row finds in the CPU's caches what the one before it has used.
+  // REQUIRES: the rows of the range are on the bottom only, those of upper levels are linked.
+  Status Arrange(size_t begin, size_t end, const BuildControl& control) {
+    arranged_.clear();
+    if (UpperRows() == 0 || begin == end) return {};
+    arranged_begin_ = begin;
+    arranged_.resize(end - begin);
+    const auto find_way = [&](size_t from, size_t to, int worker) {
+      for (size_t i = from; i < to; i++)
+        arranged_[i] = FindWay(order_.rows[begin + i], &workers_[worker]);
+    };
+    VFDW_RETURN_IF_ERROR(
+        ParallelFor(control.threads, end - begin, kManyRows, find_way, control.cancelled));
+    std::sort(arranged_.begin(), arranged_.end());
+    for (size_t i = 0; i < arranged_.size(); i++) order_.rows[begin + i] = arranged_[i].row;
+    return {};
+  }
+
+  WayToRow FindWay(uint32_t row, Worker* worker) const {
+    WayToRow way{{}, row};
+    KeyedRow nearest = Entry(row);
+    for (size_t level = levels_.size(); level-- > 1;) {
+      Descend(row, level, &nearest, worker);
+      if (level <= way.seats.size()) way.seats[way.seats.size() - level] = nearest.row;
+    }
+    return way;
+  }
+
+  // The node that searches begin at, a seat if there are seats, and its key.
+  KeyedRow Entry(uint32_t row) const {
+    KeyedRow entry{0, UpperRows() > 0 ? 0 : order_.rows[0]};
+    keys_.Compute(row, &order_.rows[0], 1, &entry.key);
+    return entry;
   }
 
   void LinkSeat(uint32_t seat, Worker* worker) {
     if (seat == 0) return;  // the entry: others will link to it
+    if (seat >= UpperRows() && !arranged_.empty()) {
+      LinkArranged(arranged_[seat - arranged_begin_], worker);
+      return;
+    }
     const uint32_t row = order_.rows[seat];
     size_t own_levels = 1;  // of the row, the bottom included
     while (own_levels < levels_.size() && seat < levels_[own_levels].nodes()) own_levels++;
 
-    KeyedRow nearest{0, levels_.size() > 1 ? 0 : order_.rows[0]};
-    keys_.Compute(row, &order_.rows[0], 1, &nearest.key);
+    KeyedRow nearest = Entry(row);
     for (size_t level = levels_.size(); level-- > 0;) {
       if (level < own_levels) {
         Spread(row, level, nearest, worker);
@@ -162,6 +225,15 @@ class Linker final : public HnswLinker {
     }
     for (size_t level = 0; level < own_levels; level++)
       Publish(level, level == 0 ? row : seat, worker);
+  }
+
+  // The same for a row of the bottom whose way through the upper levels is known.
+  void LinkArranged(const WayToRow& way, Worker* worker) {
+    KeyedRow nearest{0, order_.rows[way.seats.back()]};
+    keys_.Compute(way.row, &nearest.row, 1, &nearest.key);
+    Spread(way.row, 0, nearest, worker);
+    ChooseOwn(0, worker);
+    Publish(0, way.row, worker);
   }
 
   // Fills worker->keys with those between row and nodes[0 .. count).
@@ -216,10 +288,10 @@ class Linker final : public HnswLinker {
           if (!(key < beam.back().key)) continue;
           beam.pop_back();
         }
-        lists.PrefetchLinks(nodes[i]);
         const auto place =
             std::upper_bound(beam.begin(), beam.end(), key,
                              [](float wanted, const KeyedRow& one) { return wanted < one.key; });
+        lists.PrefetchLinks(nodes[i]);
         next = std::min(next, static_cast<size_t>(place - beam.begin()));
         beam.insert(place, {key, nodes[i] | kUnexpanded});
       }
@@ -308,17 +380,20 @@ class Linker final : public HnswLinker {
   const uint32_t m_;
   const size_t beam_size_;
   const size_t store_rows_;
-  const LinkingOrder& order_;
+  LinkingOrder order_;
   const Keys keys_;
   std::vector<LinkLists> levels_;  // [0] is the bottom
   NodeLocks locks_;
   std::vector<Worker> workers_;
+  // While Link() runs: the rows of the order from arranged_begin_ on.
+  std::vector<WayToRow> arranged_;
+  size_t arranged_begin_ = 0;
 };
 
 template <class Keys>
 Result<std::unique_ptr<HnswLinker>> Make(const IndexSpec& spec, const VectorStore& store,
-                                         const LinkingOrder& order, Keys keys) {
-  auto linker = std::make_unique<Linker<Keys>>(spec, store, order, std::move(keys));
+                                         LinkingOrder order, Keys keys) {
+  auto linker = std::make_unique<Linker<Keys>>(spec, store, std::move(order), std::move(keys));
   VFDW_RETURN_IF_ERROR(linker->Allocate());
   return std::unique_ptr<HnswLinker>(std::move(linker));
 }
@@ -346,25 +421,34 @@ LinkingOrder ChooseLinkingOrder(const IndexSpec& spec, const VectorStore& store)
 }
 
 Result<std::unique_ptr<HnswLinker>> MakeHnswLinker(const IndexSpec& spec, const VectorStore& store,
-                                                   const LinkingOrder& order) {
+                                                   LinkingOrder order,
+                                                   const BuildControl& control) {
+  if (CodeKeys::ArePossible(spec.metric, store.size(), store.dimensions())) {
+    VFDW_ASSIGN_OR_RETURN(std::optional<CodeKeys> codes,
+                          CodeKeys::Make(spec.metric, store, control));
+    if (codes) return Make(spec, store, std::move(order), std::move(*codes));
+  }
   switch (spec.metric) {
     case VFDW_METRIC_L2:
-      return Make(spec, store, order, RowKeys<VFDW_METRIC_L2>(store));
+      return Make(spec, store, std::move(order), RowKeys<VFDW_METRIC_L2>(store));
     case VFDW_METRIC_IP:
-      return Make(spec, store, order, RowKeys<VFDW_METRIC_IP>(store));
+      return Make(spec, store, std::move(order), RowKeys<VFDW_METRIC_IP>(store));
     case VFDW_METRIC_COSINE:
-      return Make(spec, store, order, RowKeys<VFDW_METRIC_COSINE>(store));
+      return Make(spec, store, std::move(order), RowKeys<VFDW_METRIC_COSINE>(store));
     case VFDW_METRIC_L1:
-      return Make(spec, store, order, RowKeys<VFDW_METRIC_L1>(store));
+      return Make(spec, store, std::move(order), RowKeys<VFDW_METRIC_L1>(store));
   }
   return Status(ErrorCode::INVALID_PARAMETER, "unknown metric");
 }
 
-size_t EstimateLinkerBytes(const IndexSpec& spec, size_t rows, int threads) {
+size_t EstimateLinkerBytes(const IndexSpec& spec, size_t rows, size_t dimensions, int threads) {
+  const bool with_codes = CodeKeys::ArePossible(spec.metric, rows, dimensions);
   const size_t seats = rows / (spec.m - 1);
-  return LinkLists::BytesBesideLinks(rows, 2 * spec.m) +
+  return (with_codes ? CodeKeys::BytesFor(rows, dimensions, threads) : 0) +
+         LinkLists::BytesBesideLinks(rows, 2 * spec.m) +
          LinkLists::BytesBesideLinks(seats, spec.m) + seats * spec.m * sizeof(uint32_t) +
-         sizeof(NodeLocks) + rows * static_cast<size_t>(threads);  // visited rows of each thread
+         rows * (sizeof(uint32_t) + sizeof(WayToRow)) + sizeof(NodeLocks) +
+         rows * static_cast<size_t>(threads);  // visited rows of each thread
 }
 
 }  // namespace vectord

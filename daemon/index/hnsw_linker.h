@@ -37,7 +37,8 @@ class HnswLinker {
  public:
   virtual ~HnswLinker() = default;
 
-  // Links the rows at [begin, end) of the order. REQUIRES: those before begin are linked.
+  // Links the rows at [begin, end) of the order, of those on the bottom only first the ones that it
+  // finds best. REQUIRES: those before begin are linked.
   virtual Status Link(size_t begin, size_t end, const BuildControl& control) = 0;
 
   // The graph of the rows linked so far. Its bottom level is the linker's own: nothing can be
@@ -46,12 +47,13 @@ class HnswLinker {
   virtual void Reopen(HnswGraph graph) = 0;
 };
 
-// order and store must outlive the linker.
+// Compares rows by 8-bit codes where those suit the rows, else by float32; makes the codes on the
+// threads allowed. The store must outlive the linker.
 Result<std::unique_ptr<HnswLinker>> MakeHnswLinker(const IndexSpec& spec, const VectorStore& store,
-                                                   const LinkingOrder& order);
+                                                   LinkingOrder order, const BuildControl& control);
 
-// What a linker needs beside the graph and the order.
-size_t EstimateLinkerBytes(const IndexSpec& spec, size_t rows, int threads);
+// What a linker needs beside the graph.
+size_t EstimateLinkerBytes(const IndexSpec& spec, size_t rows, size_t dimensions, int threads);
 
 }  // namespace vectord
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "daemon/index/index_builder.h"
+#include "daemon/kernel/cpu.h"
 #include "test/bench/rival_hnswlib.h"
 #include "test/unit/index/vectors_for_tests.h"
 
@@ -28,6 +29,7 @@ struct Settings {
   size_t rows = 100000, dimensions = 128, queries = 500;
   uint32_t m = 16, ef_construction = 64;
   int threads = 2, rounds = 1;
+  float blur = 0.0005f;
   std::string data = "clustered", engines = "vectord,hnswlib";
   vfdw_metric metric = VFDW_METRIC_L2;
   std::vector<uint32_t> efforts = {20, 40, 80};
@@ -65,11 +67,21 @@ Vectors Repeated(const Vectors& distinct, size_t count, uint32_t seed) {
   return vectors;
 }
 
+// As Repeated(), but no two rows are quite the same.
+Vectors Blurred(Vectors repeated, float blur, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal(0, blur);
+  for (float& x : repeated.elements) x += normal(random);
+  return repeated;
+}
+
 Vectors MakeData(const Settings& settings, size_t count, uint32_t seed) {
   if (settings.data == "uniform") return RandomVectors(count, settings.dimensions, seed);
   if (settings.data == "clustered") return ClusteredVectors(count, settings.dimensions, seed);
   const size_t distinct = std::max<size_t>(1, settings.rows / 100);
-  return Repeated(ClusteredVectors(distinct, settings.dimensions, 1), count, seed);
+  Vectors repeated = Repeated(ClusteredVectors(distinct, settings.dimensions, 1), count, seed);
+  return settings.data == "duplicates" ? repeated
+                                       : Blurred(std::move(repeated), settings.blur, seed);
 }
 
 struct Truth {
@@ -170,7 +182,8 @@ int main(int argc, char** argv) {
   app.add_option("--dimensions", settings.dimensions);
   app.add_option("--queries", settings.queries);
   app.add_option("--data", settings.data)
-      ->check(CLI::IsMember({"clustered", "uniform", "duplicates"}));
+      ->check(CLI::IsMember({"clustered", "uniform", "duplicates", "tight"}));
+  app.add_option("--blur", settings.blur, "how far copies in tight data lie apart");
   app.add_option("--metric", settings.metric)->transform(CLI::CheckedTransformer(kMetricNames));
   app.add_option("--m", settings.m);
   app.add_option("--ef-construction", settings.ef_construction);
@@ -178,7 +191,11 @@ int main(int argc, char** argv) {
   app.add_option("--rounds", settings.rounds);
   app.add_option("--engines", settings.engines, "vectord, hnswlib or both, separated by a comma");
   app.add_option("--ef", settings.efforts, "efforts to measure recall@10 with")->delimiter(',');
+  std::string isa;
+  app.add_option("--isa", isa, "of vectord's kernels")
+      ->check(CLI::IsMember({"scalar", "avx2", "avx512"}));
   CLI11_PARSE(app, argc, argv);
+  if (!isa.empty() && !ForceIsa(IsaFromName(isa)).ok()) return 1;
 
   const std::shared_ptr<VectorStore> store = StoreOf(MakeData(settings, settings.rows, 1));
   const Truth truth = MakeTruth(settings, store);

@@ -23,6 +23,7 @@
 #include "utils/lsyscache.h"
 #include "utils/uuid.h"
 
+#include "fdw/clause.h"
 #include "fdw/vector_value.h"
 
 #define INTEGER_WIDTH(type)                                                                        \
@@ -67,36 +68,6 @@ need_receive_function(VfdwValueReader *reader)
 	fmgr_info_cxt(function, &reader->receive, GetMemoryChunkContext(reader));
 }
 
-/* How the daemon sends values of a built-in type that has an encoding of its own size; else 0. */
-static int
-encoding_of(Oid type)
-{
-	switch (type)
-	{
-		case BOOLOID:
-			return VFDW_ENCODING_BOOL;
-		case INT2OID:
-			return VFDW_ENCODING_INT16;
-		case INT4OID:
-		case DATEOID:
-		case OIDOID:
-			return VFDW_ENCODING_INT32;
-		case INT8OID:
-		case TIMEOID:
-		case TIMESTAMPOID:
-		case TIMESTAMPTZOID:
-			return VFDW_ENCODING_INT64;
-		case FLOAT4OID:
-			return VFDW_ENCODING_FLOAT32;
-		case FLOAT8OID:
-			return VFDW_ENCODING_FLOAT64;
-		case UUIDOID:
-			return VFDW_ENCODING_UUID;
-		default:
-			return 0;
-	}
-}
-
 /*
  * Whether values of that remote type and encoding can be read. OIDs of built-in
  * types are the same everywhere. A user's type may have another one in another
@@ -120,10 +91,10 @@ fits(const VfdwValueReader *reader, Oid remote_type, int encoding)
 				   (remote_is_users && reader->type >= FirstNormalObjectId);
 		default:
 			if (local == remote_type || remote_is_users)
-				return encoding_of(local) == encoding;
+				return vfdw_encoding_of(local) == encoding;
 			if (remote_type == FLOAT4OID)
 				return local == FLOAT8OID && encoding == VFDW_ENCODING_FLOAT32;
-			return INTEGER_WIDTH(remote_type) != 0 && encoding_of(remote_type) == encoding &&
+			return INTEGER_WIDTH(remote_type) != 0 && vfdw_encoding_of(remote_type) == encoding &&
 				   INTEGER_WIDTH(local) > INTEGER_WIDTH(remote_type);
 	}
 }

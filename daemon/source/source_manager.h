@@ -3,7 +3,7 @@
 // Owns a follower for each [[source]], and what they share: the queue of builds, the compactor. No
 // other part of vectord talks to a source database.
 //
-// Threads: Stop() by the owner, once or more; AllSynced() by any.
+// Threads: Stop() (once or more) and Reconfigure() by the owner; AllSynced() by any.
 #ifndef VECTORD_SOURCE_SOURCE_MANAGER_H
 #define VECTORD_SOURCE_SOURCE_MANAGER_H
 

@@ -10,9 +10,10 @@
 // the thread ends: the owner cures it (new slot, new copies) and starts another stream.
 //
 // An idle source costs next to nothing: the thread sleeps, answers the server's keepalives, and
-// looks every status_interval whether more has become durable. When only other databases of the
-// cluster are written to, the server's keepalives move us on; should the slot nevertheless keep
-// more than heartbeat_after_bytes, a logical message is written to get it ahead.
+// looks every status_interval, or as often as is saved, whether more has become durable. When only
+// other databases of the cluster are written to, the server's keepalives move us on; should the
+// slot nevertheless keep more than heartbeat_after_bytes, a logical message is written to get it
+// ahead.
 //
 // Threads: Start(), Stop() by the owner; RequestStop(), status() by any. Calls of the sink come
 // from the stream's thread; it must not stop the stream there (RequestStop() is allowed).

@@ -1,4 +1,4 @@
-// hnsw_builder.h - has FAISS link an HNSW graph over a VectorStore, and seals it for searching.
+// hnsw_builder.h - makes an HNSW graph over a VectorStore and measures what its searches need.
 //
 // Threads: BuildHnswGraph starts the threads it was allowed, and returns when they are done.
 #ifndef VECTOR_FDW_DAEMON_INDEX_HNSW_BUILDER_H
@@ -18,13 +18,13 @@ struct HnswBuild {
   uint32_t default_effort;  // the spec's, or what the rows were measured to need
 };
 
-// May throw what FAISS and the allocator throw; BuildIndex() catches it.
+// May throw what the allocator throws; BuildIndex() catches it.
 Result<HnswBuild> BuildHnswGraph(const IndexSpec& spec, const VectorStore& store,
                                  const BuildControl& control);
 
 // Memory of the graph, and what building it needs on top for a while.
 size_t EstimateHnswGraphBytes(const IndexSpec& spec, size_t rows);
-size_t EstimateHnswBuildBytes(const IndexSpec& spec, size_t rows, int threads);
+size_t EstimateHnswBuildBytes(const IndexSpec& spec, size_t rows, size_t dimensions, int threads);
 
 }  // namespace vectord
 

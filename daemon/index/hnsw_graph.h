@@ -1,8 +1,7 @@
 // hnsw_graph.h - the links of an HNSW graph, laid out for searching and never changed.
 //
-// The builder (hnsw_builder.cpp) has FAISS make the graph, then seals it into this: the links of
-// the bottom level in one matrix with a fixed stride, so that a hop costs one cache miss less
-// than through FAISS's table of offsets, and needs nothing of FAISS.
+// The links of the bottom level stand in one matrix with a fixed stride, so that a hop needs no
+// table of offsets. hnsw_linker.cpp fills it.
 //
 // An upper level holds few rows. It numbers them by itself ("seats"): links are seats of the same
 // level, below[] leads to the level underneath, row[] to the store.

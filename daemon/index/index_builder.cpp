@@ -91,7 +91,7 @@ size_t EstimateBuildBytes(const IndexSpec& spec, size_t rows, size_t dimensions,
     case IndexKind::kFlat:
       return 0;
     case IndexKind::kHnsw:
-      return EstimateHnswBuildBytes(spec, rows, threads);
+      return EstimateHnswBuildBytes(spec, rows, dimensions, threads);
     case IndexKind::kIvf:
       return EstimateIvfBuildBytes(spec, rows, dimensions);
   }

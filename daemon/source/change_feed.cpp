@@ -104,6 +104,7 @@ Status ChangeFeed::Open(SystemIdentity* identity) {
   VFDW_ASSIGN_OR_RETURN(*identity, IdentifySystem(connection.get()));
   // The rows may have been read from files, or before the server was exchanged.
   const StreamProblem other = CheckSource(applier_->source(), *identity, applier_->DurableLsn());
+  if (other.fault == StreamFault::kInRecovery) return other.status;
   if (other.fault != StreamFault::kNone) GiveUpRows(other);
   // A slot that is older than the publication cannot see it.
   VFDW_ASSIGN_OR_RETURN(const std::string missing, FindMissingPublication(run, {VFDW_PUBLICATION}));

@@ -31,13 +31,19 @@ Status Recovery::Prepare(const std::string& dsn, const StopSignal& stop) {
   const SqlRunner run = [&](const std::string& sql) { return connection->Exec(sql); };
   VFDW_ASSIGN_OR_RETURN(const SystemIdentity source, IdentifySystem(connection.get()));
   VFDW_ASSIGN_OR_RETURN(const std::optional<SlotStatus> slot, ReadSlotStatus(run, slot_name_));
-  UseServer(source, slot);
-  return {};
+  return UseServer(source, slot);
 }
 
-void Recovery::UseServer(const SystemIdentity& source, const std::optional<SlotStatus>& slot) {
+Status Recovery::UseServer(const SystemIdentity& source, const std::optional<SlotStatus>& slot) {
+  for (const Found& found : found_) {
+    const SourceStamps& stamps = found.manifest.stamps;
+    StreamProblem problem = CheckSource({stamps.system_identifier, stamps.timeline}, source,
+                                        static_cast<Lsn>(found.manifest.durable_lsn));
+    if (problem.fault == StreamFault::kInRecovery) return problem.status;
+  }
   source_ = source;
   slot_ = slot;
+  return {};
 }
 
 Result<std::shared_ptr<TableFeed>> Recovery::Restore(

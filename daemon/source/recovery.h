@@ -34,8 +34,9 @@ class Recovery {
 
   // Asks the server for what decides whether files are still true.
   Status Prepare(const std::string& dsn, const StopSignal& stop);
-  // What Prepare() finds out. slot: none when there is none of our name.
-  void UseServer(const SystemIdentity& source, const std::optional<SlotStatus>& slot);
+  // What Prepare() finds out. slot: none when there is none of our name. An error: the server still
+  // replays WAL, and it is too early to tell.
+  Status UseServer(const SystemIdentity& source, const std::optional<SlotStatus>& slot);
 
   // Serves the collection by its current definition from its files, and has it follow. Null when
   // there are none. An error: they are of no use, and it is to be copied anew.

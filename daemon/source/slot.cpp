@@ -100,6 +100,10 @@ void ReportBlockers(const std::string& slot, const std::vector<SlotBlocker>& blo
 // ---- the server -------------------------------------------------------------------------------
 
 Result<SystemIdentity> IdentifySystem(ReplicationConnection* connection) {
+  // Asked first: a server promoted between the two is then taken to be in recovery, and asked
+  // again.
+  VFDW_ASSIGN_OR_RETURN(const PgRows recovery, connection->Exec("SELECT pg_is_in_recovery()"));
+  if (recovery.size() != 1) return Unexpected("a query for the state of the server");
   VFDW_ASSIGN_OR_RETURN(const PgRows rows, connection->Exec("IDENTIFY_SYSTEM"));
   if (rows.size() != 1 || rows[0].size() < 4) return Unexpected("IDENTIFY_SYSTEM");
   SystemIdentity identity;
@@ -107,6 +111,7 @@ Result<SystemIdentity> IdentifySystem(ReplicationConnection* connection) {
   identity.timeline = static_cast<uint32_t>(Number(rows[0], 1));
   identity.flushed_lsn = Position(rows[0], 2);
   identity.database = Text(rows[0], 3);
+  identity.is_in_recovery = Text(recovery[0], 0) == "t";
   if (identity.system_identifier == 0 || identity.flushed_lsn == Lsn::kNone)
     return Unexpected("IDENTIFY_SYSTEM");
   return identity;

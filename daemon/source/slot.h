@@ -31,6 +31,7 @@ struct SystemIdentity {
   uint64_t system_identifier = 0;  // given by initdb; copies of a cluster share it
   uint32_t timeline = 0;           // a new one after each promotion or recovery to a point in time
   Lsn flushed_lsn = Lsn::kNone;    // the end of the server's durable WAL
+  bool is_in_recovery = false;     // then timeline and flushed_lsn may still move on
   std::string database;
 };
 

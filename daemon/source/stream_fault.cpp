@@ -28,6 +28,8 @@ const char* StreamFaultName(StreamFault fault) {
       return "malformed";
     case StreamFault::kSinkFailed:
       return "not applied";
+    case StreamFault::kInRecovery:
+      return "in recovery";
     case StreamFault::kUnsupportedServer:
       return "unsupported server";
     case StreamFault::kOtherSystem:
@@ -58,6 +60,7 @@ bool MayPass(StreamFault fault) {
     case StreamFault::kSlotBusy:
     case StreamFault::kMalformed:
     case StreamFault::kSinkFailed:
+    case StreamFault::kInRecovery:
       return true;
     default:
       return false;
@@ -73,6 +76,11 @@ StreamProblem CheckSource(const ExpectedSource& expected, const SystemIdentity& 
     return Problem(StreamFault::kOtherTimeline, "the source was promoted or restored",
                    "Its timeline is " + std::to_string(actual.timeline) + ", not " +
                        std::to_string(expected.timeline) + ".");
+  if (start > actual.flushed_lsn && actual.is_in_recovery)
+    return Problem(StreamFault::kInRecovery, "the source is in recovery",
+                   "It has replayed its WAL up to " + LsnText(actual.flushed_lsn) +
+                       "; what is held here is true up to " + LsnText(start) + ".",
+                   "It is asked again. A standby can be followed when it is promoted.");
   if (start > actual.flushed_lsn)
     return Problem(
         StreamFault::kServerBehind, "the source has lost changes that are held here",

@@ -24,6 +24,7 @@ enum class StreamFault {
   kSlotBusy,     // another walsender reads the slot: ours of before, or another daemon's
   kMalformed,    // what the server sent could not be read
   kSinkFailed,   // what was received could not be applied, or had no room
+  kInRecovery,   // the server's WAL ends before what we hold, but it still replays some
   // These do not pass by themselves: what was built from the stream must be built anew.
   kUnsupportedServer,  // older than PostgreSQL 14
   kOtherSystem,        // another cluster

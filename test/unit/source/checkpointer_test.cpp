@@ -90,7 +90,7 @@ class CheckpointerTest : public TableStreamTest {
     EXPECT_TRUE(manifests.ok());
     Recovery recovery(kDatabase, kSlot, *manifests, data_.get(), &again->applier,
                       &again->checkpointer);
-    recovery.UseServer(source_, slot_);
+    EXPECT_TRUE(recovery.UseServer(source_, slot_).ok());
     auto feed = recovery.Restore(again->collection);
     again->refusal = feed.status();
     if (feed.ok()) again->feed = *feed;

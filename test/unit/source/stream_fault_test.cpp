@@ -43,6 +43,18 @@ TEST(CheckSource, OnlyTheServerOfBeforeMayGoOn) {
   EXPECT_EQ(SourceFault({7000, 2}, Lsn{5001}), StreamFault::kServerBehind);
 }
 
+// A server that recovers from a backup shows its old timeline and an early end of WAL at first.
+TEST(CheckSource, AServerInRecoveryIsAskedAgainBeforeAnythingIsGivenUp) {
+  SystemIdentity server = Server();
+  server.is_in_recovery = true;
+  const StreamProblem problem = CheckSource({7000, 2}, server, Lsn{5001});
+  EXPECT_EQ(problem.fault, StreamFault::kInRecovery);
+  EXPECT_TRUE(MayPass(problem.fault));
+  EXPECT_FALSE(problem.status.ok());
+  EXPECT_EQ(CheckSource({7000, 2}, server, Lsn{5000}).fault, StreamFault::kNone);
+  EXPECT_EQ(CheckSource({7001, 2}, server, Lsn{5001}).fault, StreamFault::kOtherSystem);
+}
+
 TEST(CheckSlot, OnlyASlotThatKeepsAllWeNeedMayGoOn) {
   EXPECT_EQ(SlotFault(GoodSlot(), Lsn{3000}), StreamFault::kNone);
   EXPECT_EQ(SlotFault(GoodSlot(), Lsn{4000}), StreamFault::kNone);

@@ -12,7 +12,7 @@
 set -euo pipefail
 
 flips=${DAMAGE_FLIPS:-1}
-cases=${DAMAGE_CASES:-drop_slot_running drop_slot_stopped overtake_slot delete_stopped delete_running foreign_directory flip_bytes restore_running restore_stopped}
+cases=${DAMAGE_CASES:-drop_slot_running drop_slot_stopped overtake_slot delete_stopped delete_running foreign_directory flip_bytes restore_running restore_paused restore_stopped}
 seed=${DAMAGE_SEED:-$RANDOM}
 . "$(dirname "$0")/following.bash"
 RANDOM=$seed
@@ -191,15 +191,25 @@ restore() {
 	if [ "$1" = stopped ]; then stop_daemon; fi
 	postgres stop
 	as_owner sh -c 'touch "$1/recovery.signal" && echo "restore_command = false" >>"$1/postgresql.auto.conf"' sh "$base/backup"
+	if [ "$1" = paused ]; then
+		as_owner sh -c 'printf "%s\n" "recovery_target = immediate" "recovery_target_action = pause" >>"$1/postgresql.auto.conf"' sh "$base/backup"
+	fi
 	exchange_cluster "$base/backup"
 	postgres start
+	if [ "$1" = paused ]; then
+		until_true 60 logs "the source is in recovery" || fail "not noticed: the cluster recovers"
+		! logs "copied anew" || fail "rows were given up while the cluster recovers"
+		sql -c "SELECT pg_wal_replay_resume()" >/dev/null
+	fi
 	must_become 60 "SELECT NOT pg_is_in_recovery()"
-	[ "$1" = running ] || start_daemon
+	[ "$1" != stopped ] || start_daemon
 	until_true 60 logs "collection=still_flat copied [0-9]" || fail "not noticed: the cluster was restored from a backup"
+	sql -c "ALTER SYSTEM RESET recovery_target" -c "ALTER SYSTEM RESET recovery_target_action" >/dev/null
 	recovers "a restored backup ($1)" "timeline"
 	all_copied "a restored backup ($1)"
 }
 case_restore_running() { restore running; }
+case_restore_paused() { restore paused; } # held before it has recovered, which takes no time here
 case_restore_stopped() { restore stopped; }
 
 for name in $cases; do

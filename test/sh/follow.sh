@@ -8,8 +8,8 @@
 # search meanwhile. In the end table and collection must be equal, row by row, also after PostgreSQL
 # or vectord were restarted, and after the replication slot was dropped.
 #
-# FOLLOW_WRITERS (4) and FOLLOW_TRANSACTIONS of each (1000) set the size. The seed is printed;
-# FOLLOW_SEED repeats the choices of each writer.
+# FOLLOW_WRITERS (4) and FOLLOW_TRANSACTIONS of each (1000) set the size; SUITE_LIMIT_SH must leave the
+# time for it. The seed is printed; FOLLOW_SEED repeats the choices of each writer.
 set -euo pipefail
 
 writers=${FOLLOW_WRITERS:-4}
@@ -19,10 +19,11 @@ seed=${FOLLOW_SEED:-$RANDOM}
 echo "# FOLLOW_SEED=$seed"
 
 make_tables
+longest=$((600 + transactions / 5)) # seconds
 
 # round TRANSACTIONS: writers with a reader and a COPY beside them.
 round() {
-	timeout 600 pgbench -n -c 2 -T 100000 -f "$run/search.sql" >"$run/search.log" 2>&1 &
+	timeout "$longest" pgbench -n -c 2 -T 100000 -f "$run/search.sql" >"$run/search.log" 2>&1 &
 	local reader=$!
 	(
 		while kill -0 $reader 2>/dev/null; do
@@ -33,7 +34,7 @@ round() {
 		done
 	) &
 	local copier=$! status=0
-	timeout 600 pgbench -n -c "$writers" -j 2 -t "$1" --random-seed="$seed" -f "$run/write.sql" \
+	timeout "$longest" pgbench -n -c "$writers" -j 2 -t "$1" --random-seed="$seed" -f "$run/write.sql" \
 		>"$run/write.log" 2>&1 || status=$?
 	local reader_failed=no
 	kill -0 $reader 2>/dev/null || reader_failed=yes
@@ -84,7 +85,6 @@ CREATE TABLE parts_more PARTITION OF parts FOR VALUES FROM (100) TO (200);
 INSERT INTO parts VALUES (1000, 150, '{1,2,3,4,5,6,7,8}');
 TRUNCATE parts_low;
 SQL
-sleep 1
 compare_writers "DDL"
 
 [ "$(sql -c "SELECT count(*) FROM pg_replication_slots WHERE slot_name LIKE '%copy%'")" = 0 ]

@@ -70,18 +70,21 @@ EXCEPTION WHEN unique_violation OR deadlock_detected THEN
   NULL;
 END $$;
 
--- Only the writer itself writes its rows: what it reads must be what it wrote.
+-- Only the writer itself writes its rows: what it reads must be what it wrote, each row once.
 CREATE FUNCTION check_own(w int) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
+  written own[] := (SELECT array_agg(row(id, title, embedding)::own ORDER BY id) FROM own WHERE id % 16 = w);
+  served own[] := (SELECT array_agg(row(id, title, embedding)::own ORDER BY id) FROM own_hnsw WHERE id % 16 = w);
   difference text;
 BEGIN
-  SELECT string_agg(side || ' ' || id || ' ' || coalesce(title, 'NULL'), ', ') INTO difference FROM (
-    (SELECT 'missing' AS side, * FROM (SELECT id, title, md5(embedding::text) FROM own WHERE id % 16 = w
-      EXCEPT SELECT id, title, md5(embedding::text) FROM own_hnsw WHERE id % 16 = w) missing)
+  IF served IS NOT DISTINCT FROM written THEN RETURN; END IF;
+  SELECT string_agg(left(each, 60), ', ') INTO difference FROM (
+    (SELECT 'missing ' || r AS each FROM unnest(written) r
+      EXCEPT ALL SELECT 'missing ' || r FROM unnest(served) r)
     UNION ALL
-    (SELECT 'extra', * FROM (SELECT id, title, md5(embedding::text) FROM own_hnsw WHERE id % 16 = w
-      EXCEPT SELECT id, title, md5(embedding::text) FROM own WHERE id % 16 = w) extra)) d;
-  IF difference IS NOT NULL THEN RAISE 'writer % reads other rows than its own: %', w, difference; END IF;
+    (SELECT 'extra ' || r FROM unnest(served) r
+      EXCEPT ALL SELECT 'extra ' || r FROM unnest(written) r)) d;
+  RAISE 'writer % reads other rows than its own: %', w, difference;
 END $$;
 
 CREATE FUNCTION search() RETURNS void LANGUAGE plpgsql AS $$

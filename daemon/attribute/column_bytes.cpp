@@ -8,7 +8,8 @@ namespace vectord {
 namespace {
 
 // The fixed part. On disk: never renumber, never reorder.
-constexpr uint32_t kLayout = 1;
+constexpr uint32_t kPlainLayout = 1;
+constexpr uint32_t kCodedLayout = 2;
 struct Header {
   uint32_t layout = 0;
   uint32_t encoding = 0;
@@ -29,15 +30,41 @@ bool IsColumnEncoding(uint32_t encoding) {
 }
 
 Status CheckHeader(const Header& header, uint64_t rows) {
-  if (header.layout != kLayout) return Corrupt("The layout is unknown.");
+  if (header.layout != kPlainLayout && header.layout != kCodedLayout)
+    return Corrupt("The layout is unknown.");
   if (!IsColumnEncoding(header.encoding)) return Corrupt("The encoding is unknown.");
   if (header.null_flags > 1) return Corrupt("The flag of NULLs is neither 0 nor 1.");
   if (header.rows != rows)
     return Status(
         ErrorCode::CORRUPT, "a column has the wrong number of rows",
         "It has " + std::to_string(header.rows) + ", its segment " + std::to_string(rows) + ".");
-  if (vfdw::FixedBytes(static_cast<ValueEncoding>(header.encoding)) > 0 && header.heap_bytes != 0)
-    return Corrupt("Values of a fixed length have no heap.");
+  const bool is_fixed = vfdw::FixedBytes(static_cast<ValueEncoding>(header.encoding)) > 0;
+  if (is_fixed && header.heap_bytes != 0) return Corrupt("Values of a fixed length have no heap.");
+  if (header.layout == kCodedLayout && (is_fixed || rows == 0))
+    return Corrupt("Values of a fixed length, and none at all, have no dictionary.");
+  return {};
+}
+
+// Where each of `count` values ends, and the values.
+Status ReadHeap(ByteSource* source, uint64_t count, uint64_t heap_bytes,
+                std::vector<uint64_t>* ends, std::string* heap) {
+  if (count > source->remaining() / sizeof(uint64_t))
+    return Corrupt("There are fewer offsets than values.");
+  ends->resize(static_cast<size_t>(count) + 1);
+  VFDW_RETURN_IF_ERROR(
+      source->Read(ends->data() + 1, static_cast<size_t>(count) * sizeof(uint64_t)));
+  if (!std::is_sorted(ends->begin(), ends->end()) || ends->back() != heap_bytes)
+    return Corrupt("The offsets of values do not rise to the end of the heap.");
+  return ReadItems<char>(source, heap_bytes, heap);
+}
+
+// The codes of all rows, after the number of values that they stand for.
+Status ReadCodes(ByteSource* source, uint64_t rows, uint64_t* distinct_values,
+                 std::vector<uint16_t>* codes) {
+  VFDW_RETURN_IF_ERROR(source->Read(distinct_values, sizeof *distinct_values));
+  VFDW_RETURN_IF_ERROR(ReadItems<uint16_t>(source, rows, codes));
+  if (*std::max_element(codes->begin(), codes->end()) >= *distinct_values)
+    return Corrupt("A code stands for no value.");
   return {};
 }
 
@@ -45,7 +72,7 @@ Status CheckHeader(const Header& header, uint64_t rows) {
 
 Status ColumnBytes::Write(const Column& column, ByteSink* sink) {
   Header header;
-  header.layout = kLayout;
+  header.layout = column.codes_.empty() ? kPlainLayout : kCodedLayout;
   header.encoding = static_cast<uint32_t>(column.encoding_);
   header.type_oid = column.type_oid_;
   header.null_flags = column.null_count_ > 0;
@@ -55,8 +82,13 @@ Status ColumnBytes::Write(const Column& column, ByteSink* sink) {
   if (column.null_count_ > 0)
     VFDW_RETURN_IF_ERROR(sink->Append(BytesOf(column.nulls_.data(), column.nulls_.size())));
   if (column.width_ > 0) return sink->Append(column.fixed_);
+  if (!column.codes_.empty()) {
+    const uint64_t distinct_values = column.distinct_values();
+    VFDW_RETURN_IF_ERROR(sink->Append(BytesOf(&distinct_values, 1)));
+    VFDW_RETURN_IF_ERROR(sink->Append(BytesOf(column.codes_.data(), column.codes_.size())));
+  }
   // The first offset is always 0.
-  VFDW_RETURN_IF_ERROR(sink->Append(BytesOf(column.ends_.data() + 1, column.rows_)));
+  VFDW_RETURN_IF_ERROR(sink->Append(BytesOf(column.ends_.data() + 1, column.ends_.size() - 1)));
   return sink->Append(column.heap_);
 }
 
@@ -79,14 +111,10 @@ Result<Column> ColumnBytes::Read(ByteSource* source, uint64_t rows) {
   if (column.width_ > 0) {
     VFDW_RETURN_IF_ERROR(ReadItems<char>(source, rows * column.width_, &column.fixed_));
   } else {
-    std::vector<uint64_t>& ends = column.ends_;
-    if (rows + 1 > source->remaining() / sizeof(uint64_t) + 1)
-      return Corrupt("There are fewer offsets than rows.");
-    ends.resize(static_cast<size_t>(rows) + 1);
-    VFDW_RETURN_IF_ERROR(source->Read(ends.data() + 1, column.rows_ * sizeof(uint64_t)));
-    if (!std::is_sorted(ends.begin(), ends.end()) || ends.back() != header.heap_bytes)
-      return Corrupt("The offsets of values do not rise to the end of the heap.");
-    VFDW_RETURN_IF_ERROR(ReadItems<char>(source, header.heap_bytes, &column.heap_));
+    uint64_t values = rows;
+    if (header.layout == kCodedLayout)
+      VFDW_RETURN_IF_ERROR(ReadCodes(source, rows, &values, &column.codes_));
+    VFDW_RETURN_IF_ERROR(ReadHeap(source, values, header.heap_bytes, &column.ends_, &column.heap_));
   }
   if (source->remaining() != 0) return Corrupt("There are bytes behind the values.");
   return column;

@@ -4,17 +4,35 @@
 // what is false already is not looked at again, under OR what is true. So an expensive condition
 // beside a selective one costs little.
 //
+// Of a column with a dictionary each value is tested once, when more rows than values are asked
+// for; then a row's test is a look at its code.
+//
 // Before that, rows are looked up in the order of columns (sorted_columns.h) where it pays; then
 // only these are tested.
 #include "daemon/attribute/filter.h"
 
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 
 namespace vectord {
 namespace {
 
 using Node = Filter::Node;
+
+// What a condition is for each value of a dictionary, in bytes of 0 or 1.
+struct CodeTruths {
+  size_t rows_tested = 0;             // one by one, so far
+  std::vector<uint8_t> yes, unknown;  // by code; empty until it pays
+  bool any_unknown = false;
+};
+
+// Bit i: flags[codes[i]], of count codes, at most 64.
+uint64_t PackFlagsOf(const uint16_t* codes, size_t count, const uint8_t* flags) {
+  uint8_t bytes[64];
+  for (size_t i = 0; i < count; i++) bytes[i] = flags[codes[i]];
+  return PackFlags(bytes, count);
+}
 
 class Evaluation {
  public:
@@ -89,13 +107,45 @@ class Evaluation {
     const uint64_t nulls = NullsOf(column, word) & active;
     const uint64_t asked = active & ~nulls;
     Truth truth;
-    if (asked != 0 && !node.predicate->Test({column, word * 64, RowsOfWord(word), asked}, &truth))
-      corrupt_ = true;
+    if (asked != 0) {
+      const RowWord rows{column, word * 64, RowsOfWord(word), asked};
+      const CodeTruths* const truths = column.codes() ? TruthsOf(node, rows) : nullptr;
+      if (truths != nullptr) {
+        const uint16_t* const codes = column.codes() + rows.first;
+        truth.yes = PackFlagsOf(codes, rows.count, truths->yes.data());
+        if (truths->any_unknown)
+          truth.unknown = PackFlagsOf(codes, rows.count, truths->unknown.data());
+      } else if (!node.predicate->Test(rows, &truth)) {
+        corrupt_ = true;
+      }
+    }
     return {truth.yes & asked, (truth.unknown & asked) | nulls};
+  }
+
+  // Null while fewer rows were asked for than there are values.
+  const CodeTruths* TruthsOf(const Node& node, const RowWord& rows) {
+    CodeTruths& truths = code_truths_[&node];
+    if (!truths.yes.empty()) return &truths;
+    truths.rows_tested += static_cast<size_t>(__builtin_popcountll(rows.active));
+    if (truths.rows_tested <= rows.column.distinct_values()) return nullptr;
+    const Column values = rows.column.Dictionary();
+    for (size_t first = 0; first < values.rows(); first += 64) {
+      const size_t count = std::min<size_t>(64, values.rows() - first);
+      const uint64_t all = ~uint64_t{0} >> (64 - count);
+      Truth truth;
+      if (!node.predicate->Test({values, first, count, all}, &truth)) corrupt_ = true;
+      for (size_t i = 0; i < count; i++) {
+        truths.yes.push_back(truth.yes >> i & 1);
+        truths.unknown.push_back(truth.unknown >> i & 1);
+      }
+      truths.any_unknown |= (truth.unknown & all) != 0;
+    }
+    return &truths;
   }
 
   const FilteredRows& rows_;
   const size_t count_;
+  std::unordered_map<const Node*, CodeTruths> code_truths_;
   bool corrupt_ = false;
 };
 
@@ -177,12 +227,23 @@ class Lookup {
   const FilteredRows& rows_;
 };
 
+// A node's cost in this segment.
+int CostIn(const Node& node, const ColumnSet& columns) {
+  constexpr int kCostOfCode = 2;
+  if (node.kind == Node::Kind::kTest && columns.at(node.column).codes() != nullptr)
+    return std::min(node.cost, kCostOfCode);
+  if (node.children.empty()) return node.cost;
+  int cost = 0;
+  for (const Node& child : node.children) cost += CostIn(child, columns);
+  return cost;
+}
+
 // Looks up what passes where that is cheaper than to test every row. False: it is not.
 bool LookUp(const Node& root, const FilteredRows& rows, LookedUp* found) {
   if (rows.sorted == nullptr || !Lookup(rows).Find(root, found)) return false;
   // Measured: setting a bit at random takes as long as some ten comparisons of numbers in a row.
   constexpr uint64_t kCostOfBit = 12;
-  const uint64_t cost = static_cast<uint64_t>(std::max(root.cost, 1));
+  const uint64_t cost = static_cast<uint64_t>(std::max(CostIn(root, rows.columns), 1));
   return found->rows * (kCostOfBit + cost) <= rows.columns.rows() * cost;
 }
 

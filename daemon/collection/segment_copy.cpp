@@ -41,7 +41,7 @@ Result<CopiedRows> CopyLiveRows(const std::vector<SegmentView>& views, uint32_t 
   for (const SegmentView& view : views) {
     assert(view->has_vectors() == with_vectors);
     rows += view.live_rows;
-    column_bytes += view->columns().memory_bytes();
+    column_bytes += view->columns().plain_bytes();
   }
   const size_t tag_bytes = with_tags ? rows * sizeof(RowTag) : 0;
   column_bytes += tag_bytes;

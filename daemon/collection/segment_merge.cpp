@@ -73,10 +73,12 @@ Status Merge(Incarnation* incarnation, const MergePlan& plan, const BuildControl
     if (!plan.build_index) spec.kind = IndexKind::kFlat;
     VFDW_ASSIGN_OR_RETURN(built, Build(spec, rows.vectors, control, budget.get()));
     if (!built.permutation.empty()) Reorder(built.permutation, &rows);
-    const size_t bytes = rows.column_memory.bytes() + built.memory.bytes();
-    built.memory.Release();
-    VFDW_RETURN_IF_ERROR(rows.column_memory.Resize(bytes));
   }
+  rows.columns.Compact();
+  const size_t bytes =
+      rows.columns.memory_bytes() + rows.tags.capacity() * sizeof(RowTag) + built.memory.bytes();
+  built.memory.Release();
+  VFDW_RETURN_IF_ERROR(rows.column_memory.Resize(bytes));
   MutexLock lock(incarnation->mu);
   if (incarnation->state() == Incarnation::State::kRetired) return {};
   CollectionWriter& writer = incarnation->writer();

@@ -8,18 +8,10 @@
 namespace vectord {
 namespace {
 
-// Strings grow by doubling while rows are appended; Tighten() gives the slack back.
+// Strings grow by doubling while rows are appended; Compact() gives the slack back.
 constexpr uint64_t kGrowthFactor = 2;
 // Batches under way, and what the parsers hold.
 constexpr size_t kBatchBytes = 16 << 20;
-
-// A copy of a string has no spare capacity.
-void Tighten(ColumnSet* columns) {
-  for (size_t i = 0; i < columns->count(); i++) {
-    Column tight = columns->at(i);
-    columns->at(i) = std::move(tight);
-  }
-}
 
 Status RowsChanged(const std::string& detail) {
   return Status(ErrorCode::SOURCE_FAILED, "the table was changed while it was copied",
@@ -166,10 +158,8 @@ Result<std::shared_ptr<const Segment>> SegmentAssembler::SealWithVectors(
   VFDW_ASSIGN_OR_RETURN(std::unique_ptr<Index> index,
                         BuildIndex(spec, store_, control, &permutation));
   MutexLock lock(mu_);
-  if (permutation.empty())
-    Tighten(&with_vector_);
-  else
-    with_vector_.Permute(permutation);
+  if (!permutation.empty()) with_vector_.Permute(permutation);
+  with_vector_.Compact();
   const size_t bytes = with_vector_.memory_bytes() + index->memory_bytes();
   // From here on only what stays is needed, and the columns of the other segment.
   VFDW_RETURN_IF_ERROR(memory_.Resize(without_vector_.memory_bytes()));
@@ -184,7 +174,7 @@ Result<std::shared_ptr<const Segment>> SegmentAssembler::SealWithoutVectors(
     vfdw::RowVersionId first_version) {
   MutexLock lock(mu_);
   if (without_vector_.rows() == 0) return std::shared_ptr<const Segment>();
-  Tighten(&without_vector_);
+  without_vector_.Compact();
   VFDW_RETURN_IF_ERROR(memory_.Resize(without_vector_.memory_bytes()));
   return std::make_shared<const Segment>(std::move(without_vector_), nullptr, nullptr,
                                          first_version, std::move(memory_));

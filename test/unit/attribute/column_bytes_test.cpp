@@ -23,6 +23,20 @@ Column SomeColumn(ValueEncoding encoding, size_t rows, bool with_nulls) {
   return column;
 }
 
+// Of 20 values, each many times.
+Column CodedColumn(bool with_nulls) {
+  Column column(ValueEncoding::kText, 25);
+  for (size_t i = 0; i < 400; i++) {
+    if (with_nulls && i % 3 == 1)
+      column.AppendNull();
+    else
+      column.Append("value " + std::to_string(i * 7 % 20));
+  }
+  column.Compact(/*fewest_rows=*/1);
+  EXPECT_NE(column.codes(), nullptr);
+  return column;
+}
+
 std::string Written(const Column& column) {
   StringSink sink;
   EXPECT_TRUE(ColumnBytes::Write(column, &sink).ok());
@@ -62,6 +76,33 @@ TEST(ColumnAsBytes, EveryEncodingIsReadAsItWasWritten) {
         more.AppendNull();
         ExpectEqual(*read, more);
       }
+}
+
+TEST(ColumnAsBytes, ADictionaryIsReadAsItWasWritten) {
+  for (const bool with_nulls : {false, true}) {
+    const Column written = CodedColumn(with_nulls);
+    Result<Column> read = Read(Written(written), written.rows());
+    ASSERT_TRUE(read.ok()) << read.status().ToString();
+    ExpectEqual(*read, written);
+    EXPECT_EQ(read->distinct_values(), written.distinct_values());
+    EXPECT_NE(read->codes(), nullptr);
+    read->AppendNull();
+    EXPECT_EQ(read->codes(), nullptr);
+    EXPECT_EQ(read->Value(399), written.Value(399));
+  }
+}
+
+TEST(ColumnAsBytes, DamageToADictionaryIsNoticedOrGivesASoundColumn) {
+  const std::string bytes = Written(CodedColumn(true));
+  for (size_t size = 0; size < bytes.size(); size++)
+    EXPECT_EQ(Read(bytes.substr(0, size), 400).status().code(), ErrorCode::CORRUPT);
+  for (size_t i = 0; i < bytes.size() * 8; i++) {
+    std::string damaged = bytes;
+    damaged[i / 8] = static_cast<char>(damaged[i / 8] ^ (1 << i % 8));
+    const Result<Column> read = Read(damaged, 400);
+    if (!read.ok()) continue;
+    for (size_t row = 0; row < 400; row++) EXPECT_LE(read->Value(row).size(), bytes.size());
+  }
 }
 
 TEST(ColumnAsBytes, EveryOtherLengthIsNoticed) {

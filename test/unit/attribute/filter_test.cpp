@@ -234,7 +234,10 @@ TEST(Filter, OfAnyTreeLetsPassWhatIsTrueInSql) {
   const auto seed = std::random_device()();
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::mt19937 random(seed);
-  const Table table = MakeTable(&random);
+  Table table = MakeTable(&random);
+  ColumnSet coded = table.columns;
+  coded.at(2).Compact(1);
+  ASSERT_NE(coded.at(2).codes(), nullptr);
   TreeMaker maker(table, &random);
   for (int round = 0; round < 1500; round++) {
     const std::vector<FilterNode> nodes = maker.Make(round % 5);
@@ -243,6 +246,7 @@ TEST(Filter, OfAnyTreeLetsPassWhatIsTrueInSql) {
       for (uint64_t& word : live) word = random() & random() & random();
     live.back() &= (uint64_t{1} << kRows % 64) - 1;
     const auto passing = Evaluate(nodes, {table.columns, true, live.data()});
+    ASSERT_EQ(Evaluate(nodes, {coded, true, live.data()}), passing) << "round " << round;
     for (size_t row = 0; row < kRows; row++)
       ASSERT_EQ(Has(passing, row), Has(live, row) && Expected(nodes, table, row) == Bool3(true))
           << "round " << round << " row " << row;

@@ -39,6 +39,7 @@
 #include "fdw/daemon_error.h"
 #include "fdw/description.h"
 #include "fdw/plan.h"
+#include "fdw/row_set.h"
 #include "fdw/stream.h"
 #include "fdw/vector_value.h"
 
@@ -349,10 +350,9 @@ prepare_request(Batch *batch, Relation table)
 Datum
 vfdw_search_batch(PG_FUNCTION_ARGS)
 {
-	Batch batch = {.result = (ReturnSetInfo *) fcinfo->resultinfo};
+	Batch batch = {.result = vfdw_start_rows(fcinfo)};
 	Relation table;
 
-	InitMaterializedSRF(fcinfo, 0);
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		PG_RETURN_VOID();
 	vfdw_check_searchable(PG_GETARG_OID(0));

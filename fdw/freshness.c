@@ -33,8 +33,7 @@ note_commit(XactEvent event, void *unused)
 	if (event != XACT_EVENT_COMMIT || XactLastCommitEnd == last_judged)
 		return;
 	last_judged = XactLastCommitEnd;
-	if (TransactionIdIsValid(GetTopTransactionIdIfAny()) ||
-		XactLastCommitEnd <= GetFlushRecPtr(NULL))
+	if (TransactionIdIsValid(GetTopTransactionIdIfAny()) || XactLastCommitEnd <= vfdw_flushed())
 		last_write = XactLastCommitEnd;
 }
 

@@ -18,6 +18,7 @@
 
 #include "fdw/connection.h"
 #include "fdw/daemon_list.h"
+#include "fdw/row_set.h"
 
 PG_FUNCTION_INFO_V1(vfdw_stat_collections);
 PG_FUNCTION_INFO_V1(vfdw_stat_daemon);
@@ -130,31 +131,6 @@ error_line(const vfdw_error *error)
 
 	return error->detail[0] != '\0' ? psprintf("%s: %s", message, vfdw_printable(error->detail))
 									: message;
-}
-
-static ReturnSetInfo *
-start_set(FunctionCallInfo fcinfo)
-{
-#if PG_VERSION_NUM >= 150000
-	InitMaterializedSRF(fcinfo, 0);
-	return (ReturnSetInfo *) fcinfo->resultinfo;
-#else
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	MemoryContext caller;
-
-	if (result == NULL || !IsA(result, ReturnSetInfo) ||
-		(result->allowedModes & SFRM_Materialize) == 0)
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("set-valued function called in context that cannot accept a set")));
-	caller = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
-	if (get_call_result_type(fcinfo, NULL, &result->setDesc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	result->returnMode = SFRM_Materialize;
-	result->setResult = tuplestore_begin_heap((result->allowedModes & SFRM_Materialize_Random) != 0,
-											  false, work_mem);
-	MemoryContextSwitchTo(caller);
-	return result;
-#endif
 }
 
 /* ---- vector_fdw.stat_collections ---- */
@@ -271,7 +247,7 @@ emit_collections_of(ReturnSetInfo *result, VfdwDaemon *daemon, List *definitions
 Datum
 vfdw_stat_collections(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *result = start_set(fcinfo);
+	ReturnSetInfo *result = vfdw_start_rows(fcinfo);
 	List *definitions = vfdw_list_definitions(NULL);
 	ListCell *cell;
 
@@ -326,7 +302,7 @@ emit_daemon(ReturnSetInfo *result, const VfdwDaemon *daemon)
 Datum
 vfdw_stat_daemon(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *result = start_set(fcinfo);
+	ReturnSetInfo *result = vfdw_start_rows(fcinfo);
 	ListCell *cell;
 
 	foreach (cell, vfdw_list_daemons())

@@ -17,6 +17,16 @@
 #include "fdw/wal_position.h"
 
 XLogRecPtr
+vfdw_flushed(void)
+{
+#if PG_VERSION_NUM >= 150000
+	return GetFlushRecPtr(NULL);
+#else
+	return GetFlushRecPtr();
+#endif
+}
+
+XLogRecPtr
 vfdw_reachable(XLogRecPtr lsn)
 {
 	if (XLogSegmentOffset(lsn, wal_segment_size) == SizeOfXLogLongPHD)

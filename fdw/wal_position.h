@@ -18,6 +18,9 @@ extern XLogRecPtr vfdw_committed_by_now(void);
  */
 extern XLogRecPtr vfdw_reachable(XLogRecPtr lsn);
 
+/* The end of what is flushed. Not while in recovery. */
+extern XLogRecPtr vfdw_flushed(void);
+
 /* Flushes up to there, as far as there is WAL; nothing more is streamed than is flushed. */
 extern void vfdw_make_streamable(XLogRecPtr lsn);
 

@@ -3,6 +3,7 @@
 # Results are nested dictionaries of plain numbers and words; report.py makes tables of them.
 import json
 import os
+import re
 import statistics
 import sys
 import time
@@ -30,6 +31,11 @@ def say(text):
 def quantile(values, share):
     values = sorted(values)
     return values[min(len(values) - 1, round(share * (len(values) - 1)))]
+
+
+# PostgreSQL's message without what stands around it.
+def reason(failure):
+    return re.sub(r"^(psql:\S+ )?ERROR:\s+", "", str(failure).splitlines()[0])
 
 
 # The smallest effort that finds enough, by bisection: (effort, recall), of the largest if none does.
@@ -224,7 +230,7 @@ class SetMeasurement:
                                "engine_us": quantile([search for _, search in self.explain(session)], 0.5)}
             except CommandFailed as failure:
                 say(f"quantizer {name}: {failure}")
-                table[name] = {"options": options, "refused": str(failure).splitlines()[0]}
+                table[name] = {"options": options, "refused": reason(failure)}
             self.ours.drop()
 
     # ---- in one process ------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ class Target:
 
     def verdict(self):
         if self.ratio is None:
-            return "not measured"
+            return "refused" if self.detail.startswith("refused") else "not measured"
         met = self.ratio <= self.bound if self.operator == "<=" else self.ratio >= self.bound
         return "met" if met else "MISSED"
 

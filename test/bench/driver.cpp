@@ -64,19 +64,25 @@ int main(int argc, char** argv) {
   CLI::App* const truth_command = app.add_subcommand("truth", "writes the true nearest rows");
   truth_command->add_option("--out", path)->required();
   CLI::App* const engine_command = app.add_subcommand("engine", "measures indexes in this process");
-  engine_command->add_option("--threads", settings.threads, "of builds");
-  engine_command->add_option("--rounds", settings.rounds);
   engine_command->add_option("--index", settings.indexes, "NAME={\"option\":value}, repeatedly")
       ->delimiter('\0');
   engine_command->add_flag("--hnswlib", settings.hnswlib);
   engine_command->add_flag("--exact", settings.exact);
+  CLI::App* const scale_command = app.add_subcommand("scale", "compares few rows with many");
+  size_t more_rows = 1000000;
+  scale_command->add_option("--more-rows", more_rows);
   CLI::App* const echo_command = app.add_subcommand("echo", "times bare round trips by ZeroMQ");
   echo_command->add_option("--count", round_trips);
-  for (CLI::App* command : {rows_command, truth_command, engine_command, echo_command})
+  for (CLI::App* command :
+       {rows_command, truth_command, engine_command, scale_command, echo_command})
     command->add_option("--dimensions", settings.dimensions);
-  for (CLI::App* command : {truth_command, engine_command}) {
+  for (CLI::App* command : {truth_command, engine_command, scale_command}) {
     command->add_option("--rows", settings.rows);
     command->add_option("--queries", settings.queries);
+  }
+  for (CLI::App* command : {engine_command, scale_command}) {
+    command->add_option("--threads", settings.threads, "of builds");
+    command->add_option("--rounds", settings.rounds);
   }
   CLI11_PARSE(app, argc, argv);
 
@@ -86,5 +92,6 @@ int main(int argc, char** argv) {
   if (truth_command->parsed())
     return WriteTruth(settings.dimensions, settings.rows, settings.queries, path);
   if (echo_command->parsed()) return RunEchoDriver(settings.dimensions, round_trips);
+  if (scale_command->parsed()) return RunScaleDriver(settings, more_rows);
   return RunEngineDriver(settings);
 }

@@ -24,6 +24,9 @@ struct EngineSettings {
 
 int RunEngineDriver(const EngineSettings& settings);
 
+// The index with default settings over settings.rows rows ("few") and over more_rows ("many").
+int RunScaleDriver(const EngineSettings& settings, size_t more_rows);
+
 // As big as a search of so many dimensions, and its reply of ten rows.
 int RunEchoDriver(size_t dimensions, int count);
 

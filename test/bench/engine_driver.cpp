@@ -95,23 +95,27 @@ void TimeRound(Contender& contender, const Queries& queries, Point* point) {
   }
 }
 
-using Contenders = std::vector<std::unique_ptr<Contender>>;
+struct Entrant {
+  std::unique_ptr<Contender> contender;
+  const Queries* queries;  // with the truth over its rows
+};
+using Entrants = std::vector<Entrant>;
 
-std::vector<std::vector<Point>> Compete(const Contenders& contenders, const Queries& queries,
-                                        int rounds) {
+std::vector<std::vector<Point>> Compete(const Entrants& entrants, int rounds) {
   std::vector<std::vector<Point>> points;
   size_t most = 0;
-  for (const auto& contender : contenders) {
-    points.push_back(MeasureRecalls(*contender, queries));
+  for (const Entrant& entrant : entrants) {
+    points.push_back(MeasureRecalls(*entrant.contender, *entrant.queries));
     most = std::max(most, points.back().size());
   }
   for (int round = 0; round < rounds; round++)
     for (size_t i = 0; i < most; i++)
-      for (size_t c = 0; c < contenders.size(); c++)
-        if (i < points[c].size()) TimeRound(*contenders[c], queries, &points[c][i]);
-  for (size_t c = 0; c < contenders.size(); c++)
-    for (const Point& point : points[c]) {
-      const std::string& name = contenders[c]->name();
+      for (size_t e = 0; e < entrants.size(); e++)
+        if (i < points[e].size())
+          TimeRound(*entrants[e].contender, *entrants[e].queries, &points[e][i]);
+  for (size_t e = 0; e < entrants.size(); e++)
+    for (const Point& point : points[e]) {
+      const std::string& name = entrants[e].contender->name();
       Print(name, "recall", point.effort, point.recall);
       Print(name, "search_us", point.effort, MeanOfFastest(point.times_us, 0.95));
       Print(name, "p50_us", point.effort, Quantile(point.times_us, 0.5));
@@ -205,7 +209,7 @@ bool SplitIndex(const std::string& text, std::string* name, std::string* options
 
 // What vectord refuses is reported as refused.
 vectord::Status BuildAllOurs(const EngineSettings& settings, const Dataset& dataset,
-                             Contenders* contenders) {
+                             const Queries& queries, Entrants* entrants) {
   for (const std::string& text : settings.indexes) {
     std::string name, options;
     if (!SplitIndex(text, &name, &options))
@@ -219,33 +223,38 @@ vectord::Status BuildAllOurs(const EngineSettings& settings, const Dataset& data
       fprintf(stderr, "%s: %s\n", name.c_str(), built.status().ToString().c_str());
       continue;
     }
-    contenders->push_back(std::move(built).value());
-    PrintBuild(*contenders->back(), settings.rows);
+    entrants->push_back({std::move(built).value(), &queries});
+    PrintBuild(*entrants->back().contender, settings.rows);
   }
   return {};
+}
+
+Queries MakeQueries(const EngineSettings& settings, const Dataset& dataset,
+                    const vectord::VectorStore& rows) {
+  fprintf(stderr, "finding the true neighbours of %zu queries\n", settings.queries);
+  Queries queries{dataset.Make(Series::kQueries, 0, settings.queries, settings.threads),
+                  settings.dimensions,
+                  {}};
+  queries.truth = GroundTruth::Compute({rows.data(), rows.size(), rows.stride(), rows.dimensions()},
+                                       queries.vectors, settings.threads);
+  return queries;
 }
 
 }  // namespace
 
 int RunEngineDriver(const EngineSettings& settings) {
   const Dataset dataset(settings.dimensions);
-  fprintf(stderr, "finding the true neighbours of %zu queries\n", settings.queries);
   auto plain = MakeStore(dataset, settings.rows, settings.threads);
   if (!plain.ok()) return Fail(plain.status());
-  Queries queries{dataset.Make(Series::kQueries, 0, settings.queries, settings.threads),
-                  settings.dimensions,
-                  {}};
-  queries.truth = GroundTruth::Compute(
-      {(*plain)->data(), settings.rows, (*plain)->stride(), settings.dimensions}, queries.vectors,
-      settings.threads);
+  const Queries queries = MakeQueries(settings, dataset, **plain);
   if (settings.exact) {
     fputs("scanning exactly\n", stderr);
     MeasureExactScan(**plain, queries);
   }
   plain->reset();
 
-  Contenders contenders;
-  if (const auto status = BuildAllOurs(settings, dataset, &contenders); !status.ok())
+  Entrants entrants;
+  if (const auto status = BuildAllOurs(settings, dataset, queries, &entrants); !status.ok())
     return Fail(status);
   const size_t spare_rows = std::min<size_t>(settings.rows / 10 + 1, 5000);
   std::unique_ptr<RivalGraph> graph;
@@ -253,14 +262,33 @@ int RunEngineDriver(const EngineSettings& settings) {
     fputs("building hnswlib's graph\n", stderr);
     double build_seconds = 0;
     graph = BuildRival(dataset, settings.rows, spare_rows, settings.threads, &build_seconds);
-    contenders.push_back(MakeRivalContender(graph.get(), build_seconds));
-    PrintBuild(*contenders.back(), settings.rows);
+    entrants.push_back({MakeRivalContender(graph.get(), build_seconds), &queries});
+    PrintBuild(*entrants.back().contender, settings.rows);
   }
-  if (contenders.empty()) return 0;
+  if (entrants.empty()) return 0;
   fputs("searching by turns\n", stderr);
-  const auto points = Compete(contenders, queries, settings.rounds);
+  const auto points = Compete(entrants, settings.rounds);
   if (graph != nullptr)
     MeasureRivalFurther(*graph, points.back(), queries, dataset, settings.rows, spare_rows);
+  return 0;
+}
+
+int RunScaleDriver(const EngineSettings& settings, size_t more_rows) {
+  const Dataset dataset(settings.dimensions);
+  std::vector<std::unique_ptr<Queries>> queries;
+  Entrants entrants;
+  for (const size_t rows : {settings.rows, more_rows}) {
+    const auto store = MakeStore(dataset, rows, settings.threads);
+    if (!store.ok()) return Fail(store.status());
+    queries.push_back(std::make_unique<Queries>(MakeQueries(settings, dataset, **store)));
+    fprintf(stderr, "building an index of %zu rows\n", rows);
+    auto built = BuildOurs(entrants.empty() ? "few" : "many", "{}", *store, settings.threads);
+    if (!built.ok()) return Fail(built.status());
+    entrants.push_back({std::move(built).value(), queries.back().get()});
+    PrintBuild(*entrants.back().contender, rows);
+  }
+  fputs("searching by turns\n", stderr);
+  Compete(entrants, settings.rounds);
   return 0;
 }
 

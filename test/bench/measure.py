@@ -24,8 +24,12 @@ QUANTIZERS = {
 }
 
 
+STARTED = time.monotonic()
+
+
 def say(text):
-    print(f"bench: {text}", file=sys.stderr, flush=True)
+    seconds = int(time.monotonic() - STARTED)
+    print(f"bench: {seconds // 60:2}:{seconds % 60:02} {text}", file=sys.stderr, flush=True)
 
 
 def quantile(values, share):
@@ -165,10 +169,10 @@ class SetMeasurement:
 
     # (execution time in PostgreSQL, time of the search in vectord), both in microseconds, of each search
     def explain(self, session):
-        plans = "\n".join(
-            f"EXPLAIN (ANALYZE, FORMAT JSON) {self.ours.search_by_number(n % self.settings.queries)};"
-            for n in range(-20, self.settings.explained))
-        text, decoder, times = self.cluster.sql(plans, session), json.JSONDecoder(), []
+        prepare = f"PREPARE search(int) AS {self.ours.search_by_number('$1')};\n"  # as pgbench -M prepared does
+        executions = "\n".join(f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE search({n % self.settings.queries});"
+                               for n in range(-20, self.settings.explained))
+        text, decoder, times = self.cluster.sql(prepare + executions, session), json.JSONDecoder(), []
         position = 0
         while position < len(text.rstrip()):
             position += len(text[position:]) - len(text[position:].lstrip())
@@ -264,12 +268,10 @@ def daemon_ms(node):
     return node.get("Daemon Time", 0) + sum(daemon_ms(child) for child in node.get("Plans", []))
 
 
-# Two indexes, one with ten times the rows, in the engine's process.
+# Two indexes, one with ten times the rows, taking turns in the engine's process.
 def measure_scale(driver, settings):
-    results = {}
-    for rows in settings.scale:
-        say(f"the engine with {rows:,} rows of 128 dimensions")
-        results[rows] = driver.run("engine", "--dimensions", 128, "--rows", rows, "--queries",
-                                   min(500, settings.queries), "--rounds", settings.engine_rounds, "--index",
-                                   "default={}")["default"]
-    return results
+    few, many = settings.scale
+    say(f"the engine with {few:,} and with {many:,} rows of 128 dimensions")
+    systems = driver.run("scale", "--dimensions", 128, "--rows", few, "--more-rows", many, "--queries",
+                         min(500, settings.queries), "--rounds", settings.engine_rounds)
+    return {few: systems["few"], many: systems["many"]}

@@ -47,7 +47,7 @@ for ((i = 0; i < 600; i++)); do
 	if grep -q 'loading' "$SANDBOX_DIR/progress"; then break; fi
 	sleep 0.1
 done
-made=$(sed -n 's/^bench: starting a sandbox in //p' "$SANDBOX_DIR/progress")
+made=$(sed -n 's/^bench: .* starting a sandbox in //p' "$SANDBOX_DIR/progress")
 [ -d "$made" ] || fail "it made no sandbox: $(tail -n 1 "$SANDBOX_DIR/progress")"
 kill -TERM $pid
 if wait $pid; then fail "it says that all is well although it was ended"; fi

@@ -113,12 +113,13 @@ class Cluster:
             raise CommandFailed(done.stderr.strip())
 
     # Milliseconds of every transaction, by pgbench's own log, and transactions per second.
-    def pgbench(self, script, clients, seconds, settings):
+    def pgbench(self, script, clients, duration, settings):
         prefix, path = os.path.join(self.work, "log"), os.path.join(self.work, "script.sql")
         with open(path, "w") as out:
             out.write(script)
         command = [os.path.join(self.bin, "pgbench"), "-n", "-M", "prepared", "-c", str(clients), "-j",
-                   str(min(clients, self.cores)), "-T", str(seconds), "-l", f"--log-prefix={prefix}", "-f", path]
+                   str(min(clients, self.cores)), duration[0], str(duration[1]), "-l", f"--log-prefix={prefix}", "-f",
+                   path]
         done = subprocess.run(command, env=self._with_settings(settings), capture_output=True, text=True)
         failed = [line for line in done.stderr.splitlines() if "error" in line.lower()]
         if done.returncode != 0 or failed:

@@ -14,6 +14,7 @@ from sides import Ours, Pgvector
 RECALL_WANTED = 0.98
 EFFORTS = [10, 12, 14, 17, 20, 24, 28, 34, 40, 48, 56, 68, 80, 96, 114, 136, 160, 200, 250, 320, 400, 500, 640, 800]
 CURVE_EFFORTS = [10, 20, 40, 80, 160]
+CURVE_DURATION = ("-t", 2000)
 CLIENTS = (1, 8, 64)
 # What users may choose; bytes and recall of each are shown beside those of plain float32.
 QUANTIZERS = {
@@ -157,7 +158,7 @@ class SetMeasurement:
             for turn in range(self.settings.rounds):
                 for name, side, session in self.columns:
                     say(f"{clients} clients: {name}, turn {turn + 1} of {self.settings.rounds}")
-                    took, rate = self.cluster.pgbench(side.script(), clients, self.settings.seconds, session)
+                    took, rate = self.cluster.pgbench(side.script(), clients, self.settings.duration, session)
                     times.setdefault(name, []).extend(took)
                     rates.setdefault(name, []).append(rate)
             for name in times:
@@ -204,7 +205,7 @@ class SetMeasurement:
                 say(f"recall against queries/s: {name}, ef_search {effort}")
                 session = side.settings(effort)
                 recall = side.recall(session)
-                rate = self.cluster.pgbench(side.script(), 1, max(1, self.settings.seconds // 2), session)[1]
+                rate = self.cluster.pgbench(side.script(), 1, CURVE_DURATION, session)[1]
                 self.results.setdefault("curves", {}).setdefault(name, []).append((effort, recall, rate))
 
     def insert(self):

@@ -25,7 +25,7 @@ class Settings:
     size: str
     sets: list
     queries: int
-    seconds: int  # of a run of pgbench; each is done `rounds` times
+    duration: tuple  # of a run of pgbench, as its options say it; each is done `rounds` times
     rounds: int
     engine_rounds: int
     inserted: int  # rows into the table that vectord follows
@@ -41,11 +41,11 @@ class Settings:
 
 def _sizes():
     return {
-        "full": Settings("full", [DataSet(500000, 128), DataSet(200000, 384)], 1000, 3, 2, 5, 100000,
+        "full": Settings("full", [DataSet(500000, 128), DataSet(200000, 384)], 1000, ("-T", 3), 2, 5, 100000,
                          5000, 500, (100000, 1000000)),
-        "small": Settings("small", [DataSet(50000, 128), DataSet(20000, 384)], 300, 1, 1, 3, 20000,
+        "small": Settings("small", [DataSet(50000, 128), DataSet(20000, 384)], 300, ("-T", 1), 1, 3, 20000,
                           1000, 200, (10000, 100000)),
-        "tiny": Settings("tiny", [DataSet(6000, 24)], 50, 1, 1, 1, 1000, 100, 30, (1000, 10000)),
+        "tiny": Settings("tiny", [DataSet(6000, 24)], 50, ("-t", 50), 1, 1, 1000, 100, 30, (1000, 10000)),
     }
 
 
@@ -78,6 +78,6 @@ def read_settings():
     if os.environ.get("BENCH_QUERIES"):
         settings.queries = _whole_number("BENCH_QUERIES", 10)
     if os.environ.get("BENCH_SECONDS"):
-        settings.seconds = _whole_number("BENCH_SECONDS", 1)
+        settings.duration = ("-T", _whole_number("BENCH_SECONDS", 1))
     settings.out = os.environ.get("BENCH_OUT") or settings.out
     return settings

@@ -5,10 +5,9 @@ import json
 import os
 import re
 import statistics
-import sys
-import time
 
 from cluster import CommandFailed
+from progress import say
 from sides import Ours, Pgvector
 
 RECALL_WANTED = 0.98
@@ -23,14 +22,6 @@ QUANTIZERS = {
     "sq8": '{"quantizer":"sq8","storage":"disk"}',
     "pq": '{"quantizer":"pq","storage":"disk"}',
 }
-
-
-STARTED = time.monotonic()
-
-
-def say(text):
-    seconds = int(time.monotonic() - STARTED)
-    print(f"bench: {seconds // 60:2}:{seconds % 60:02} {text}", file=sys.stderr, flush=True)
 
 
 def quantile(values, share):
@@ -80,6 +71,15 @@ class SetMeasurement:
         arguments = (self.cluster, self.driver, self.data_set, self.settings.queries)
         self.ours, self.pgvector = Ours(*arguments), Pgvector(*arguments)
         self.load_truth()
+        say("loading the table that vectord follows")
+        self.ours.load()
+        if self.settings.does("quantizers") and self.data_set is self.settings.sets[0]:
+            self.compare_quantizers()
+        if self.settings.does("sql") or self.settings.does("inserts"):
+            self.compare_with_pgvector()
+        self.cluster.sql("DROP TABLE IF EXISTS items, queries, items_pgvector, queries_pgvector, truth")
+
+    def compare_with_pgvector(self):
         self.build_ours()
         missing = Pgvector.missing(self.cluster)
         if missing:
@@ -95,7 +95,6 @@ class SetMeasurement:
         if self.settings.does("inserts"):
             self.insert()
         self.ours.drop()
-        self.cluster.sql("DROP TABLE IF EXISTS items, queries, items_pgvector, queries_pgvector, truth")
 
     def load_truth(self):
         say(f"{self.data_set.name}: finding the true neighbours of {self.settings.queries} queries")
@@ -107,10 +106,6 @@ class SetMeasurement:
         self.cluster.sql("VACUUM ANALYZE truth")
 
     def build_ours(self):
-        say("loading the table that vectord follows")
-        self.ours.load()
-        if self.settings.does("quantizers") and self.is_first():
-            self.compare_quantizers()
         say("building vectord's index")
         seconds = self.ours.build()
         ram, disk = self.ours.footprint()
@@ -124,9 +119,6 @@ class SetMeasurement:
         self.column("exact").update(effort="-", recall=self.exact_recall())
         self.columns += [("ours_default", self.ours, {}), ("ours", self.ours, self.ours.settings(effort)),
                          ("exact", self.ours, {"vector_fdw.exact": "on"})]
-
-    def is_first(self):
-        return self.data_set is self.settings.sets[0]
 
     # What is exact has to be so in fact; a part of the queries suffices to see it.
     def exact_recall(self):

@@ -4,6 +4,7 @@
 import time
 
 from cluster import CommandFailed
+from progress import say
 
 NEIGHBOURS = 10
 
@@ -141,7 +142,7 @@ class Pgvector(Side):
         except CommandFailed as failure:
             if "shared memory" not in str(failure):
                 raise
-            print(f"pgvector builds by one process, since: {failure}", flush=True)
+            say(f"pgvector builds by one process, since: {failure}")
             started = time.monotonic()
             self.cluster.sql(create, {"max_parallel_maintenance_workers": 0})
         return time.monotonic() - started

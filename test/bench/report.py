@@ -52,8 +52,7 @@ def _set_lines(name, results):
 
 
 def _quantizer_lines(quantizers):
-    lines = ["", _line("quantizer", ["RAM, bytes/vector", "disk, bytes/vector", "recall@10", "search in vectord, us",
-                                     "build, s"])]
+    lines = ["", _line("quantizer", ["RAM, bytes/vector", "disk, bytes/vector", "recall@10", "search, us", "build, s"])]
     for name, found in quantizers.items():
         if "refused" in found:
             lines.append(f"{name:<{LABEL_WIDTH}}  refused: {found['refused']}")

@@ -10,7 +10,7 @@ namespace {
 
 constexpr size_t kLatent = 24;
 constexpr size_t kClusters = 200;
-constexpr float kBetweenClusters = 1.2f, kWithinCluster = 0.85f, kBlur = 0.3f;
+constexpr float kBetweenClusters = 1.2f, kWithinCluster = 0.75f, kBlur = 0.3f;
 
 // SplitMix64 (Steele, Lea and Flood 2014): any state is a good one to begin with.
 class Random {

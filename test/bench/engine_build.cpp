@@ -160,10 +160,11 @@ void RunRival(const Settings& settings, const VectorStore& store, const Truth& t
   const BuildTime time{SecondsSince(start), CpuSeconds() - cpu_start};
   for (const uint32_t effort : settings.efforts) {
     size_t hits = 0;
+    graph->SetEffort(effort);
     const auto search_start = std::chrono::steady_clock::now();
     for (size_t q = 0; q < truth.queries.size(); q++) {
       uint32_t found[kNeighbours];
-      const size_t count = graph->Search(truth.queries[q], kNeighbours, effort, found);
+      const size_t count = graph->Search(truth.queries[q], kNeighbours, found);
       for (size_t i = 0; i < count; i++)
         hits += vfdw_distance(settings.metric, truth.queries[q], store.row(found[i]),
                               store.dimensions()) <= truth.farthest[q];

@@ -34,13 +34,23 @@ class Hnswlib final : public RivalGraph {
     for (std::thread& helper : helpers) helper.join();
   }
 
-  size_t Search(const float* query, size_t k, size_t ef, uint32_t* found) override {
-    graph_.setEf(ef);
+  void Add(const float* row, uint32_t number) override { graph_.addPoint(row, number); }
+
+  void SetEffort(size_t ef) override { graph_.setEf(ef); }
+
+  size_t Search(const float* query, size_t k, uint32_t* found) override {
     auto nearest = graph_.searchKnn(query, k);
     size_t count = 0;
     for (; !nearest.empty(); nearest.pop())
       found[count++] = static_cast<uint32_t>(nearest.top().second);
     return count;
+  }
+
+  size_t memory_bytes() const override {
+    size_t bytes = graph_.max_elements_ * graph_.size_data_per_element_;
+    for (size_t i = 0; i < graph_.cur_element_count; i++)
+      bytes += static_cast<size_t>(graph_.element_levels_[i]) * graph_.size_links_per_element_;
+    return bytes;
   }
 
  private:

@@ -82,9 +82,9 @@ TEST(Half, SumsAreThoseOfTheRowsAsFloat32) {
   const uint32_t id = 0;
   float sum;
   ActiveKernels().half_l2(query.data(), row.data(), dimensions, &id, 1, dimensions, &sum);
-  EXPECT_EQ(sum, vfdw_sum_l2(query.data(), decoded.data(), dimensions));
+  EXPECT_EQ(sum, ActiveKernels().l2.one(query.data(), decoded.data(), dimensions));
   ActiveKernels().half_l1(query.data(), row.data(), dimensions, &id, 1, dimensions, &sum);
-  EXPECT_EQ(sum, vfdw_sum_l1(query.data(), decoded.data(), dimensions));
+  EXPECT_EQ(sum, ActiveKernels().l1.one(query.data(), decoded.data(), dimensions));
 }
 
 }  // namespace

@@ -117,28 +117,20 @@ Result<HnswBuild> BuildHnswGraph(const IndexSpec& spec, const VectorStore& store
   return build;
 }
 
-// Whether searches may go by codes; with kAutomatic the rows decide.
-bool SearchedByCodes(const IndexSpec& spec, size_t rows, size_t dimensions) {
-  return spec.quantizer != Quantizer::kAutomatic || CodeKeys::ArePossible(rows, dimensions);
-}
-
 size_t EstimateHnswGraphBytes(const IndexSpec& spec, size_t rows, size_t dimensions) {
   const size_t bottom = rows * 2 * spec.m * sizeof(uint32_t);
   // One row in m is on level 1, one in m^2 on level 2, and so on.
   const size_t seats = rows / (spec.m - 1);
   const size_t visited_rows = rows;  // of the searches that will run, one at a time
-  const size_t codes = SearchedByCodes(spec, rows, dimensions)
-                           ? EstimateCodesBytes(spec.quantizer, rows, dimensions)
-                           : 0;
   return PageBuffer::RoundedUp(bottom) + seats * (spec.m + 2) * sizeof(uint32_t) + visited_rows +
-         codes;
+         EstimateCodesBytes(spec.quantizer, rows, dimensions);
 }
 
 size_t EstimateHnswBuildBytes(const IndexSpec& spec, size_t rows, size_t dimensions, int threads) {
   const size_t levels = rows;  // a byte each, while the order is made
   size_t codes = EstimateMakingCodesBytes(spec.quantizer, rows, dimensions, threads);
   if (CodeKeys::ArePossible(rows, dimensions)) {
-    codes = std::max(codes, Sq8Codes::kBytesToMake) + CodeKeys::BytesFor(rows, threads);
+    codes = std::max(codes, Sq8Codes::kBytesToMake + CodeKeys::BytesFor(rows, threads));
     if (spec.quantizer != Quantizer::kAutomatic && spec.quantizer != Quantizer::kSq8)
       codes += Sq8Codes::BytesFor(rows, dimensions);
   }

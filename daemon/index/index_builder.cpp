@@ -86,17 +86,6 @@ IndexOrError BuildOrThrow(const IndexSpec& spec, const SharedStore& store,
   return Status(ErrorCode::INVALID_PARAMETER, "unknown kind of index");
 }
 
-bool MayHaveCodes(const IndexSpec& spec, size_t rows, size_t dimensions) {
-  return spec.quantizer != Quantizer::kAutomatic || CodeKeys::ArePossible(rows, dimensions);
-}
-
-// What making codes of lists needs beside them.
-size_t EstimateListCodesBytes(const IndexSpec& spec, size_t rows, size_t dimensions, int threads) {
-  if (!MayHaveCodes(spec, rows, dimensions)) return 0;
-  return EstimateMakingCodesBytes(spec.quantizer, rows, dimensions, threads) +
-         (spec.quantizer == Quantizer::kAutomatic ? CodeKeys::BytesFor(rows, threads) : 0);
-}
-
 }  // namespace
 
 size_t EstimateIndexBytes(const IndexSpec& spec, size_t rows, size_t dimensions) {
@@ -107,9 +96,7 @@ size_t EstimateIndexBytes(const IndexSpec& spec, size_t rows, size_t dimensions)
       return sizeof(HnswIndex) + EstimateHnswGraphBytes(spec, rows, dimensions);
     case IndexKind::kIvf:
       return sizeof(IvfIndex) + EstimateIvfListsBytes(spec, rows, dimensions) +
-             (MayHaveCodes(spec, rows, dimensions)
-                  ? EstimateCodesBytes(spec.quantizer, rows, dimensions)
-                  : 0);
+             EstimateCodesBytes(spec.quantizer, rows, dimensions);
   }
   return 0;
 }
@@ -122,7 +109,7 @@ size_t EstimateBuildBytes(const IndexSpec& spec, size_t rows, size_t dimensions,
       return EstimateHnswBuildBytes(spec, rows, dimensions, threads);
     case IndexKind::kIvf:
       return std::max(EstimateIvfBuildBytes(spec, rows, dimensions),
-                      EstimateListCodesBytes(spec, rows, dimensions, threads));
+                      EstimateMakingCodesBytes(spec.quantizer, rows, dimensions, threads));
   }
   return 0;
 }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "daemon/index/code_keys.h"
 #include "daemon/index/half_codes.h"
 #include "daemon/index/pq_codes.h"
 #include "daemon/index/sq8_codes.h"
@@ -63,8 +64,9 @@ size_t EstimateCodesBytes(Quantizer quantizer, size_t rows, size_t dimensions) {
     case Quantizer::kFp16:
       return HalfCodes::BytesFor(rows, dimensions);
     case Quantizer::kSq8:
-    case Quantizer::kAutomatic:
       return Sq8Codes::BytesFor(rows, dimensions);
+    case Quantizer::kAutomatic:
+      return CodeKeys::ArePossible(rows, dimensions) ? Sq8Codes::BytesFor(rows, dimensions) : 0;
     case Quantizer::kPq:
       return PqCodes::BytesFor(rows, dimensions);
     case Quantizer::kNone:
@@ -77,8 +79,11 @@ size_t EstimateMakingCodesBytes(Quantizer quantizer, size_t rows, size_t dimensi
   if (rows < kFewestRows) return 0;
   switch (quantizer) {
     case Quantizer::kSq8:
-    case Quantizer::kAutomatic:
       return Sq8Codes::kBytesToMake;
+    case Quantizer::kAutomatic:
+      return CodeKeys::ArePossible(rows, dimensions)
+                 ? Sq8Codes::kBytesToMake + CodeKeys::BytesFor(rows, threads)
+                 : 0;
     case Quantizer::kPq:
       return PqCodes::BytesToMake(rows, dimensions, threads);
     case Quantizer::kFp16:

@@ -50,7 +50,8 @@ Result<SharedCodes> MakeCodes(Quantizer quantizer, vfdw_metric metric, const Vec
 Result<SharedCodes> ReadCodes(Quantizer quantizer, vfdw_metric metric, const VectorStore& store,
                               ByteSource* source);
 
-// What codes will occupy, and what is needed beside them while they are made.
+// What codes will occupy (with kAutomatic: if the rows turn out to suit), and what is needed beside
+// them while they are made.
 size_t EstimateCodesBytes(Quantizer quantizer, size_t rows, size_t dimensions);
 size_t EstimateMakingCodesBytes(Quantizer quantizer, size_t rows, size_t dimensions, int threads);
 

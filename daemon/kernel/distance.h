@@ -2,8 +2,8 @@
 //
 // Every function returns the bits that vfdw_sum_l2, vfdw_sum_ip or vfdw_sum_l1 would, for any
 // length, any alignment and every instruction set. (A sum that is NaN is NaN, but its payload
-// may differ.) There is therefore no fast and inexact variant that a search must re-rank: what
-// the graph is walked with is what the user is shown.
+// may differ.) There is therefore no fast and inexact variant of float32 that a search must
+// re-rank: by whatever codes rows are found, these sums are what the user is shown.
 //
 // Files: distance_loops.h holds the loops, distance_<isa>.cpp one instruction set each, compiled
 // with that set's flags; distance.cpp chooses.

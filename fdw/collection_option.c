@@ -38,7 +38,7 @@ typedef struct CollectionOption
 	const char *name;
 	ValueKind kind;
 	double min;
-	double max;		   /* of VALUE_WORD: how many of the words are built */
+	double max;
 	const char *words; /* separated by ", " */
 	int fits;
 	bool rebuild;
@@ -51,9 +51,9 @@ static const CollectionOption collection_options[] = {
 	{"nlist", VALUE_INTEGER, 1, 1000000, NULL, FITS_IVF, true},
 	{"nprobe", VALUE_INTEGER, 1, VFDW_MAX_NPROBE, NULL, FITS_IVF, false},
 	{"target_recall", VALUE_NUMBER, 0.01, 1, NULL, FITS_ALL, false},
-	{"quantizer", VALUE_WORD, 0, 1, "none, fp16, sq8, pq", FITS_ALL, true},
-	{"oversample", VALUE_NUMBER, 1, 1000, NULL, FITS_ALL, false},
-	{"storage", VALUE_WORD, 0, 2, "ram, disk", FITS_ALL, true},
+	{"quantizer", VALUE_WORD, 0, 0, "none, fp16, sq8, pq", FITS_HNSW | FITS_IVF, true},
+	{"oversample", VALUE_NUMBER, 1, 1000, NULL, FITS_HNSW | FITS_IVF, false},
+	{"storage", VALUE_WORD, 0, 0, "ram, disk", FITS_ALL, true},
 	{"memory_limit", VALUE_SIZE, 0, 0, NULL, FITS_ALL, false},
 	{"dimensions", VALUE_INTEGER, 1, VFDW_MAX_DIMENSIONS, NULL, FITS_ALL, true},
 };
@@ -124,12 +124,10 @@ is_size(const char *value)
 	return parse_int(value, &kilobytes, GUC_UNIT_KB, NULL) && kilobytes > 0;
 }
 
-/* Is it one of the words? *position counts from 0. */
 static bool
-is_word(const char *words, const char *value, int *position)
+is_word(const char *words, const char *value)
 {
-	*position = 0;
-	for (const char *word = words; word[0] != '\0'; word += strspn(word, ", "), (*position)++)
+	for (const char *word = words; word[0] != '\0'; word += strspn(word, ", "))
 	{
 		size_t length = strcspn(word, ",");
 
@@ -166,7 +164,6 @@ static void
 check_value(const CollectionOption *option, JsonbValue *value)
 {
 	bool valid;
-	int position = 0;
 	char *string = NULL;
 
 	if (value->type == jbvString)
@@ -174,7 +171,7 @@ check_value(const CollectionOption *option, JsonbValue *value)
 	if (option->kind == VALUE_SIZE)
 		valid = string != NULL && is_size(string);
 	else if (option->kind == VALUE_WORD)
-		valid = string != NULL && is_word(option->words, string, &position);
+		valid = string != NULL && is_word(option->words, string);
 	else
 		valid = is_number(option, value);
 
@@ -183,11 +180,6 @@ check_value(const CollectionOption *option, JsonbValue *value)
 						errmsg("invalid value for collection option \"%s\": %s", option->name,
 							   value_text(value)),
 						errdetail("The value must be %s.", expectation(option))));
-	if (option->kind == VALUE_WORD && position >= option->max)
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("%s %s is not supported yet", option->name, value_text(value)),
-						errhint("Leave the option out, or use \"%.*s\".",
-								(int) strcspn(option->words, ","), option->words)));
 }
 
 void

@@ -54,12 +54,6 @@ Status ReadNumber(const std::string& name, const Json& value, double min, double
   return Refuse(name, "a number between " + Json(min).dump() + " and " + Json(max).dump());
 }
 
-// A word of which this version serves only one: the others are known, but not built yet.
-Status ReadWord(const std::string& name, const Json& value, const char* served) {
-  if (value.is_string() && value.get_ref<const std::string&>() == served) return {};
-  return Refuse(name, "\"" + std::string(served) + "\" in this version of vectord");
-}
-
 Status ReadDimensions(const std::string& name, const Json& value, Definition* definition) {
   if (ReadInteger(value, 1, VFDW_MAX_DIMENSIONS, &definition->dimensions)) return {};
   return RefuseInteger(name, 1, VFDW_MAX_DIMENSIONS);
@@ -78,15 +72,15 @@ Status ReadMemoryLimit(const std::string& name, const Json& value, Definition* d
   return {};
 }
 
-Status ReadQuantizer(const std::string& name, const Json& value, Definition*) {
-  return ReadWord(name, value, "none");
+Status ReadQuantizer(const std::string& name, const Json& value, Definition* definition) {
+  if (value.is_string() &&
+      QuantizerFromName(value.get_ref<const std::string&>(), &definition->index.quantizer))
+    return {};
+  return Refuse(name, "one of \"none\", \"fp16\", \"sq8\" and \"pq\"");
 }
 
-// How many more candidates than asked for a quantized search re-ranks: without a quantizer there
-// is nothing to re-rank, so it is checked and has no effect.
-Status ReadOversample(const std::string& name, const Json& value, Definition*) {
-  double ignored;
-  return ReadNumber(name, value, 1, 1000, &ignored);
+Status ReadOversample(const std::string& name, const Json& value, Definition* definition) {
+  return ReadNumber(name, value, 1, 1000, &definition->oversample);
 }
 
 Status ReadStorage(const std::string& name, const Json& value, Definition* definition) {

@@ -53,6 +53,7 @@ struct Definition {
   uint32_t dimensions = 0;  // as declared by option or type; 0: those of the first row
   uint32_t ef_search = 0, nprobe = 0;
   double target_recall = 0;
+  double oversample = 0;                               // 0: as many as suit the quantizer
   uint64_t memory_limit = 0;                           // 0: only the daemon's
   VectorPlacement storage = VectorPlacement::kMemory;  // "ram" or "disk"
 

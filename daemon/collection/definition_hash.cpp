@@ -37,6 +37,7 @@ uint64_t HashDefinition(const Definition& definition) {
   AppendNumber(definition.index.m, &content);
   AppendNumber(definition.index.ef_construction, &content);
   AppendNumber(definition.index.nlist, &content);
+  AppendNumber(static_cast<uint32_t>(definition.index.quantizer), &content);
   return Checksum(content);
 }
 

@@ -48,6 +48,7 @@ struct Query {
   uint64_t k = 0;  // rows wanted at first; 0: all
   bool exact = false;
   uint32_t ef_search = 0, nprobe = 0;  // 0: the definition's, then the index's
+  double oversample = 0;               // the definition's
   std::optional<StreamPosition> after;
   uint64_t sample_rows = 0;  // unordered only: as many rows by chance
   uint64_t sample_seed = 0;

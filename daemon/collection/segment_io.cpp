@@ -115,10 +115,10 @@ class SegmentReader {
     return tags;
   }
 
-  // Of columns, tags and index; what they take in memory is about what they take in the file, and a
-  // byte for each row while a graph is searched.
+  // Of columns, tags and index; what they take in memory is about what they take in the file, and
+  // for each row a number with its codes and a byte while a graph is searched.
   size_t EstimateBytes() const {
-    uint64_t bytes = info_.rows;
+    uint64_t bytes = info_.rows * (sizeof(float) + 1);
     for (const SectionEntry& section : file_->sections())
       if (section.type == static_cast<uint32_t>(SectionType::kColumn) ||
           section.type == static_cast<uint32_t>(SectionType::kRowTags) ||

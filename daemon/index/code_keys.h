@@ -4,18 +4,20 @@
 // it finds as much, since which of two rows is nearer seldom hangs on the last bits. Make()
 // measures whether it does; then the graph is linked by row_keys.h.
 //
-// Codes are of what is left of a row when the mean row is subtracted, which changes no distance,
-// on one scale for all dimensions; under cosine of the row at length 1. Keys are squared distances
-// or negated products in units of the scale, so they compare only with each other.
+// The codes are those of sq8_codes.h, which searches may go by too. Keys are squared distances,
+// negated products or sums of differences in units of their scale, so they compare only with each
+// other.
 #ifndef VECTOR_FDW_DAEMON_INDEX_CODE_KEYS_H
 #define VECTOR_FDW_DAEMON_INDEX_CODE_KEYS_H
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "daemon/index/build_control.h"
 #include "daemon/index/page_buffer.h"
+#include "daemon/index/sq8_codes.h"
 #include "daemon/index/vector_store.h"
 #include "daemon/kernel/code_product.h"
 #include "daemon/kernel/distance.h"
@@ -24,19 +26,19 @@ namespace vectord {
 
 class CodeKeys {
  public:
-  // Whether codes are tried at all. Small tables are linked at once, short rows gain nothing, and
-  // l1 is no product.
-  static bool ArePossible(vfdw_metric metric, size_t rows, size_t dimensions);
-  // Of the codes, and what Make() needs for a while.
-  static size_t BytesFor(size_t rows, size_t dimensions, int threads);
+  // Whether codes are tried at all. Small tables are linked at once, and short rows gain nothing.
+  static bool ArePossible(size_t rows, size_t dimensions);
+  // Of what is held beside the codes, and what Make() needs for a while.
+  static size_t BytesFor(size_t rows, int threads);
 
-  // Codes of all rows; none when codes of these rows would mislead.
-  // REQUIRES: ArePossible().
-  static Result<std::optional<CodeKeys>> Make(vfdw_metric metric, const VectorStore& store,
+  // None when codes of these rows would mislead. REQUIRES: ArePossible(); the codes are of all rows
+  // of the store.
+  static Result<std::optional<CodeKeys>> Make(std::shared_ptr<const Sq8Codes> codes,
+                                              const VectorStore& store,
                                               const BuildControl& control);
 
   void Prefetch(uint32_t row) const {
-    PrefetchLines(code(row), code_bytes_);
+    PrefetchLines(codes_->code(row), codes_->code_bytes());
     __builtin_prefetch(terms_.as<float>() + row);
   }
 
@@ -49,24 +51,23 @@ class CodeKeys {
     int32_t products[kAtOnce];
     for (size_t i = 0; i < count; i += kAtOnce) {
       const size_t now = count - i < kAtOnce ? count - i : kAtOnce;
-      products_(code(row), codes_.as<uint8_t>(), code_bytes_, others + i, now, products);
+      products_(codes_->code(row), codes_->codes(), codes_->code_bytes(), others + i, now,
+                products);
       for (size_t j = 0; j < now; j++)
         keys[i + j] = own + terms[others[i + j]] - factor_ * static_cast<float>(products[j] - bias);
     }
   }
 
  private:
-  const uint8_t* code(uint32_t row) const { return codes_.as<uint8_t>() + row * code_bytes_; }
+  Status AddTerms(const VectorStore& store, const BuildControl& control);
 
-  size_t code_bytes_ = 0;  // of one row, in whole blocks
-  PageBuffer codes_;
-  // A key is the sum of both rows' terms less factor_ times the product of their codes.
+  std::shared_ptr<const Sq8Codes> codes_;
+  // A key is the sum of both rows' terms less factor_ times the product of their codes; under l1
+  // terms and sums are 0.
   PageBuffer terms_;  // float
   PageBuffer sums_;   // int32: of the numbers that a row's codes stand for
   float factor_ = 0;
   CodeProducts products_ = nullptr;
-
-  friend class RowEncoder;
 };
 
 }  // namespace vectord

@@ -2,7 +2,7 @@
 #include "daemon/index/filtered_walk.h"
 
 #include <algorithm>
-#include <cassert>
+#include <type_traits>
 
 #include "daemon/index/exact_scan.h"
 #include "daemon/index/hnsw_steps.h"
@@ -42,7 +42,7 @@ class AllowedWalk {
     return WalkOverOthers(rows_allowed);
   }
 
-  const HeapBeam& beam() const { return beam_; }
+  HeapBeam& beam() { return beam_; }
 
  private:
   bool Allowed(uint32_t row) const { return IsAllowed(walk_.params.allowed_rows, row); }
@@ -162,30 +162,16 @@ class AllowedWalk {
   uint64_t met_in_all_ = 0, met_allowed_ = 0;
 };
 
-template <vfdw_metric kMetric>
-Outcome Search(const Walk& walk, const float* query, size_t rows_allowed, uint32_t effort,
-               std::vector<Candidate>* out) {
-  const KeyQuery<kMetric> keys(walk.store, query);
-  AllowedWalk<KeyQuery<kMetric>> allowed(walk, keys, effort);
-  const Outcome outcome = allowed.Run(rows_allowed);
-  if (outcome != Outcome::kFound) return outcome;
-  return Finish(walk, kMetric, query, allowed.beam(), out) ? Outcome::kFound : Outcome::kCancelled;
-}
-
-Outcome SearchBy(const Walk& walk, vfdw_metric metric, const float* query, size_t rows_allowed,
-                 uint32_t effort, std::vector<Candidate>* out) {
-  switch (metric) {
-    case VFDW_METRIC_L2:
-      return Search<VFDW_METRIC_L2>(walk, query, rows_allowed, effort, out);
-    case VFDW_METRIC_IP:
-      return Search<VFDW_METRIC_IP>(walk, query, rows_allowed, effort, out);
-    case VFDW_METRIC_COSINE:
-      return Search<VFDW_METRIC_COSINE>(walk, query, rows_allowed, effort, out);
-    case VFDW_METRIC_L1:
-      return Search<VFDW_METRIC_L1>(walk, query, rows_allowed, effort, out);
-  }
-  assert(false);
-  return Outcome::kGaveUp;
+Outcome Search(const Walk& walk, vfdw_metric metric, const float* query, size_t rows_allowed,
+               uint32_t effort, std::vector<Candidate>* out) {
+  const auto search = [&](const auto& keys) {
+    AllowedWalk<std::decay_t<decltype(keys)>> allowed(walk, keys, effort);
+    const Outcome outcome = allowed.Run(rows_allowed);
+    if (outcome != Outcome::kFound) return outcome;
+    return Finish(walk, metric, query, &allowed.beam(), out) ? Outcome::kFound
+                                                             : Outcome::kCancelled;
+  };
+  return WithKeyQuery(walk.store, walk.graph.codes.get(), metric, query, search);
 }
 
 }  // namespace
@@ -201,7 +187,7 @@ Status WalkAllowedRows(const HnswGraph& graph, const VectorStore& store, vfdw_me
   scratch->met.resize(most_met);
   scratch->keys.resize(most_met);
   const Walk walk{graph, store, params, scratch, stats};
-  const Outcome outcome = SearchBy(walk, metric, query, rows_allowed, effort, out);
+  const Outcome outcome = Search(walk, metric, query, rows_allowed, effort, out);
   if (outcome != Outcome::kFound) out->clear();
   return outcome == Outcome::kCancelled ? CanceledStatus() : Status();
 }

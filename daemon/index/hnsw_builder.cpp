@@ -6,10 +6,13 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "daemon/index/calibration.h"
+#include "daemon/index/code_keys.h"
 #include "daemon/index/hnsw_index.h"
 #include "daemon/index/hnsw_linker.h"
 #include "daemon/index/hnsw_walk.h"
@@ -61,6 +64,32 @@ std::vector<uint32_t> HoldOut(size_t rows, LinkingOrder* order) {
   return {begin, order->rows.end()};
 }
 
+struct Codes {
+  std::optional<CodeKeys> linking;  // none: by float32
+  SharedCodes searching;            // null: by float32
+};
+
+Result<Codes> MakeGraphCodes(const IndexSpec& spec, const VectorStore& store,
+                             const BuildControl& control) {
+  Codes codes;
+  const bool can_link = CodeKeys::ArePossible(store.size(), store.dimensions());
+  std::shared_ptr<const Sq8Codes> sq8;
+  if (can_link) {
+    VFDW_ASSIGN_OR_RETURN(sq8, Sq8Codes::Make(spec.metric, store, control));
+    if (sq8) {
+      VFDW_ASSIGN_OR_RETURN(codes.linking, CodeKeys::Make(sq8, store, control));
+    }
+  }
+  if (spec.quantizer == Quantizer::kAutomatic) {
+    if (codes.linking) codes.searching = std::move(sq8);
+  } else if (spec.quantizer == Quantizer::kSq8 && sq8) {
+    codes.searching = std::move(sq8);
+  } else {
+    VFDW_ASSIGN_OR_RETURN(codes.searching, MakeCodes(spec.quantizer, spec.metric, store, control));
+  }
+  return codes;
+}
+
 }  // namespace
 
 Result<HnswBuild> BuildHnswGraph(const IndexSpec& spec, const VectorStore& store,
@@ -70,10 +99,13 @@ Result<HnswBuild> BuildHnswGraph(const IndexSpec& spec, const VectorStore& store
   if (spec.ef_search == 0) held_out = HoldOut(store.size(), &order);
   HnswBuild build{{}, spec.ef_search != 0 ? spec.ef_search : kUnmeasuredEffort};
   const size_t rows = order.rows.size(), measured_rows = rows - held_out.size();
-  VFDW_ASSIGN_OR_RETURN(const auto linker, MakeHnswLinker(spec, store, std::move(order), control));
+  VFDW_ASSIGN_OR_RETURN(Codes codes, MakeGraphCodes(spec, store, control));
+  VFDW_ASSIGN_OR_RETURN(const auto linker,
+                        MakeHnswLinker(spec, store, std::move(order), std::move(codes.linking)));
   VFDW_RETURN_IF_ERROR(linker->Link(0, measured_rows, control));
   if (!held_out.empty()) {
     HnswGraph graph = linker->Seal(measured_rows);
+    graph.codes = codes.searching;
     VFDW_ASSIGN_OR_RETURN(build.default_effort,
                           MeasureEffort(graph, spec.metric, store, held_out, control));
     linker->Reopen(std::move(graph));
@@ -81,20 +113,28 @@ Result<HnswBuild> BuildHnswGraph(const IndexSpec& spec, const VectorStore& store
   }
   if (control.rows_done != nullptr) *control.rows_done = store.size();
   build.graph = linker->Seal(rows);
+  build.graph.codes = std::move(codes.searching);
   return build;
 }
 
-size_t EstimateHnswGraphBytes(const IndexSpec& spec, size_t rows) {
+size_t EstimateHnswGraphBytes(const IndexSpec& spec, size_t rows, size_t dimensions) {
   const size_t bottom = rows * 2 * spec.m * sizeof(uint32_t);
   // One row in m is on level 1, one in m^2 on level 2, and so on.
   const size_t seats = rows / (spec.m - 1);
   const size_t visited_rows = rows;  // of the searches that will run, one at a time
-  return PageBuffer::RoundedUp(bottom) + seats * (spec.m + 2) * sizeof(uint32_t) + visited_rows;
+  return PageBuffer::RoundedUp(bottom) + seats * (spec.m + 2) * sizeof(uint32_t) + visited_rows +
+         EstimateCodesBytes(spec.quantizer, rows, dimensions);
 }
 
 size_t EstimateHnswBuildBytes(const IndexSpec& spec, size_t rows, size_t dimensions, int threads) {
   const size_t levels = rows;  // a byte each, while the order is made
-  return EstimateLinkerBytes(spec, rows, dimensions, threads) + levels;
+  size_t codes = EstimateMakingCodesBytes(spec.quantizer, rows, dimensions, threads);
+  if (CodeKeys::ArePossible(rows, dimensions)) {
+    codes = std::max(codes, Sq8Codes::kBytesToMake + CodeKeys::BytesFor(rows, threads));
+    if (spec.quantizer != Quantizer::kAutomatic && spec.quantizer != Quantizer::kSq8)
+      codes += Sq8Codes::BytesFor(rows, dimensions);
+  }
+  return EstimateLinkerBytes(spec, rows, threads) + levels + codes;
 }
 
 }  // namespace vectord

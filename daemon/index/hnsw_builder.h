@@ -22,8 +22,8 @@ struct HnswBuild {
 Result<HnswBuild> BuildHnswGraph(const IndexSpec& spec, const VectorStore& store,
                                  const BuildControl& control);
 
-// Memory of the graph, and what building it needs on top for a while.
-size_t EstimateHnswGraphBytes(const IndexSpec& spec, size_t rows);
+// Memory of the graph with its codes, and what building it needs on top for a while.
+size_t EstimateHnswGraphBytes(const IndexSpec& spec, size_t rows, size_t dimensions);
 size_t EstimateHnswBuildBytes(const IndexSpec& spec, size_t rows, size_t dimensions, int threads);
 
 }  // namespace vectord

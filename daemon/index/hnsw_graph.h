@@ -6,6 +6,8 @@
 // An upper level holds few rows. It numbers them by itself ("seats"): links are seats of the same
 // level, below[] leads to the level underneath, row[] to the store.
 //
+// The codes of its rows by which it is walked, if any, belong to it.
+//
 // Rows without a direction under cosine are in no level; their links are empty.
 #ifndef VECTOR_FDW_DAEMON_INDEX_HNSW_GRAPH_H
 #define VECTOR_FDW_DAEMON_INDEX_HNSW_GRAPH_H
@@ -15,6 +17,7 @@
 #include <vector>
 
 #include "daemon/index/page_buffer.h"
+#include "daemon/index/vector_codes.h"
 
 namespace vectord {
 
@@ -35,12 +38,13 @@ struct HnswGraph {
   uint32_t entry = kNoLink;
   PageBuffer bottom;              // bottom_degree uint32 for each row
   std::vector<UpperLevel> upper;  // [0] is level 1
+  SharedCodes codes;              // null: it is walked by float32
 
   const uint32_t* BottomLinks(uint32_t row) const {
     return bottom.as<uint32_t>() + static_cast<size_t>(row) * bottom_degree;
   }
   size_t memory_bytes() const {
-    size_t bytes = bottom.bytes();
+    size_t bytes = bottom.bytes() + (codes ? codes->memory_bytes() : 0);
     for (const UpperLevel& level : upper)
       bytes += sizeof(level) + sizeof(uint32_t) * (level.row.capacity() + level.below.capacity() +
                                                    level.links.capacity());

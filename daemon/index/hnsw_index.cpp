@@ -38,7 +38,11 @@ double HnswIndex::CostInRows(const HnswGraph& graph, size_t effort) {
 
 Index::Plan HnswIndex::PlanSearch(const SearchParams& params, size_t rows_allowed) const {
   const size_t asked = params.effort != 0 ? params.effort : default_effort_;
-  const size_t effort = std::max(asked, params.k);
+  size_t effort = std::max(asked, params.k);
+  // Rows that are to be compared must be found first.
+  if (graph_.codes && params.oversample > 0)
+    effort =
+        std::max(effort, CountToCompare(graph_.codes->quantizer(), params.k, params.oversample));
   const Plan scan{0, std::numeric_limits<double>::infinity()};
   if (graph_.linked_rows == 0 || effort > VFDW_MAX_EF_SEARCH || rows_allowed == 0) return scan;
   if (params.allowed_rows == nullptr)

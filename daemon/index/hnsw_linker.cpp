@@ -19,7 +19,6 @@
 
 #include "daemon/base/mutex.h"
 #include "daemon/base/thread_pool.h"
-#include "daemon/index/code_keys.h"
 #include "daemon/index/hnsw_walk.h"
 #include "daemon/index/link_lists.h"
 #include "daemon/index/row_keys.h"
@@ -422,12 +421,8 @@ LinkingOrder ChooseLinkingOrder(const IndexSpec& spec, const VectorStore& store)
 
 Result<std::unique_ptr<HnswLinker>> MakeHnswLinker(const IndexSpec& spec, const VectorStore& store,
                                                    LinkingOrder order,
-                                                   const BuildControl& control) {
-  if (CodeKeys::ArePossible(spec.metric, store.size(), store.dimensions())) {
-    VFDW_ASSIGN_OR_RETURN(std::optional<CodeKeys> codes,
-                          CodeKeys::Make(spec.metric, store, control));
-    if (codes) return Make(spec, store, std::move(order), std::move(*codes));
-  }
+                                                   std::optional<CodeKeys> codes) {
+  if (codes) return Make(spec, store, std::move(order), std::move(*codes));
   switch (spec.metric) {
     case VFDW_METRIC_L2:
       return Make(spec, store, std::move(order), RowKeys<VFDW_METRIC_L2>(store));
@@ -441,11 +436,9 @@ Result<std::unique_ptr<HnswLinker>> MakeHnswLinker(const IndexSpec& spec, const 
   return Status(ErrorCode::INVALID_PARAMETER, "unknown metric");
 }
 
-size_t EstimateLinkerBytes(const IndexSpec& spec, size_t rows, size_t dimensions, int threads) {
-  const bool with_codes = CodeKeys::ArePossible(spec.metric, rows, dimensions);
+size_t EstimateLinkerBytes(const IndexSpec& spec, size_t rows, int threads) {
   const size_t seats = rows / (spec.m - 1);
-  return (with_codes ? CodeKeys::BytesFor(rows, dimensions, threads) : 0) +
-         LinkLists::BytesBesideLinks(rows, 2 * spec.m) +
+  return LinkLists::BytesBesideLinks(rows, 2 * spec.m) +
          LinkLists::BytesBesideLinks(seats, spec.m) + seats * spec.m * sizeof(uint32_t) +
          rows * (sizeof(uint32_t) + sizeof(WayToRow)) + sizeof(NodeLocks) +
          rows * static_cast<size_t>(threads);  // visited rows of each thread

@@ -13,9 +13,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "daemon/index/build_control.h"
+#include "daemon/index/code_keys.h"
 #include "daemon/index/hnsw_graph.h"
 #include "daemon/index/index_spec.h"
 #include "daemon/index/vector_store.h"
@@ -47,13 +49,14 @@ class HnswLinker {
   virtual void Reopen(HnswGraph graph) = 0;
 };
 
-// Compares rows by 8-bit codes where those suit the rows, else by float32; makes the codes on the
-// threads allowed. The store must outlive the linker.
+// Compares rows by keys of codes if there are any, else by float32. The store must outlive the
+// linker.
 Result<std::unique_ptr<HnswLinker>> MakeHnswLinker(const IndexSpec& spec, const VectorStore& store,
-                                                   LinkingOrder order, const BuildControl& control);
+                                                   LinkingOrder order,
+                                                   std::optional<CodeKeys> codes);
 
-// What a linker needs beside the graph.
-size_t EstimateLinkerBytes(const IndexSpec& spec, size_t rows, size_t dimensions, int threads);
+// What a linker needs beside the graph and the codes.
+size_t EstimateLinkerBytes(const IndexSpec& spec, size_t rows, int threads);
 
 }  // namespace vectord
 

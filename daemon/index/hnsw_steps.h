@@ -1,60 +1,23 @@
-// hnsw_steps.h - what every walk over an HNSW graph does alike: keys, a beam, the way down, the
-// end.
+// hnsw_steps.h - what every walk over an HNSW graph does alike: a beam, the way down, the end.
 //
-// Internal to the walks (hnsw_walk.cpp, filtered_walk.cpp). Keys are float32 numbers that order
-// rows as distances do; exact distances are computed once, of what was found.
+// Internal to the walks (hnsw_walk.cpp, filtered_walk.cpp). Keys are those of key_query.h; exact
+// distances are computed once, of what was found.
 #ifndef VECTOR_FDW_DAEMON_INDEX_HNSW_STEPS_H
 #define VECTOR_FDW_DAEMON_INDEX_HNSW_STEPS_H
 
 #include <algorithm>
 #include <cassert>
-#include <cmath>
-#include <limits>
 #include <vector>
 
 #include "daemon/index/bound_query.h"
 #include "daemon/index/hnsw_graph.h"
 #include "daemon/index/hnsw_walk.h"
 #include "daemon/index/index.h"
+#include "daemon/index/key_query.h"
 #include "daemon/kernel/distance.h"
 #include "daemon/kernel/topk.h"
 
 namespace vectord {
-
-template <vfdw_metric kMetric>
-class KeyQuery {
- public:
-  KeyQuery(const VectorStore& store, const float* query)
-      : query_(query),
-        rows_(store.data()),
-        stride_(store.stride()),
-        dimensions_(store.dimensions()),
-        norms_(store.squared_norms()),
-        gather_(ActiveKernels().ForMetric(kMetric).gather) {}
-
-  void Prefetch(uint32_t row) const {
-    PrefetchLines(rows_ + row * stride_, dimensions_ * sizeof(float));
-    if (kMetric == VFDW_METRIC_COSINE) __builtin_prefetch(norms_ + row);
-  }
-
-  void Keys(const uint32_t* rows, size_t count, float* keys) const {
-    gather_(query_, rows_, stride_, rows, count, dimensions_, keys);
-    for (size_t i = 0; i < count; i++) {
-      if (kMetric == VFDW_METRIC_IP) keys[i] = -keys[i];
-      if (kMetric == VFDW_METRIC_COSINE) keys[i] = -keys[i] / std::sqrt(norms_[rows[i]]);
-      // Sums of huge elements can overflow to NaN, which must not upset the order of the beam.
-      if (keys[i] != keys[i]) keys[i] = std::numeric_limits<float>::infinity();
-    }
-  }
-
- private:
-  const float* const query_;
-  const float* const rows_;
-  const size_t stride_, dimensions_;
-  const float* const norms_;
-  void (*const gather_)(const float*, const float*, size_t, const uint32_t*, size_t, size_t,
-                        float*);
-};
 
 // The nearest rows so far, sorted, those not yet expanded marked. For a beam of some hundreds an
 // insertion into a sorted array is cheaper than two heaps, and it does the same as they: a row
@@ -89,7 +52,9 @@ class SortedBeam {
   }
 
   size_t found() const { return rows_.size(); }
-  uint32_t row(size_t i) const { return rows_[i].row & ~kUnexpanded; }
+  // The best `count` rows are the first so many of Row(). REQUIRES: count <= found().
+  void PutFirst(size_t) {}
+  uint32_t Row(size_t i) const { return rows_[i].row & ~kUnexpanded; }
   // A copy of what it holds.
   std::vector<KeyedRow> Rows() const {
     std::vector<KeyedRow> rows = rows_;
@@ -143,7 +108,12 @@ class HeapBeam {
   }
 
   size_t found() const { return nearest_.size(); }
-  uint32_t row(size_t i) const { return nearest_[i].row; }
+  void PutFirst(size_t count) {
+    if (count < nearest_.size())
+      std::nth_element(nearest_.begin(), nearest_.begin() + static_cast<std::ptrdiff_t>(count),
+                       nearest_.end(), Nearer);
+  }
+  uint32_t Row(size_t i) const { return nearest_[i].row; }
 
  private:
   static bool Nearer(const KeyedRow& a, const KeyedRow& b) { return a.key < b.key; }
@@ -238,17 +208,24 @@ bool Spread(const Walk& walk, const Query& query, KeyedRow start, const uint64_t
   return true;
 }
 
-// Exact distances of what the beam holds, the best k of them sorted.
+// Exact distances of what the beam holds, the best k of them sorted. The beam is done with.
 template <class Beam>
-bool Finish(const Walk& walk, vfdw_metric metric, const float* query, const Beam& beam,
+bool Finish(const Walk& walk, vfdw_metric metric, const float* query, Beam* beam,
             std::vector<Candidate>* out) {
+  size_t compared = beam->found();
+  if (walk.graph.codes) {
+    compared = std::min(compared, CountToCompare(walk.graph.codes->quantizer(), walk.params.k,
+                                                 walk.params.oversample));
+    beam->PutFirst(compared);
+    walk.stats->distances_computed += compared;
+  }
   const BoundQuery bound(walk.store, metric, query);
   TopK best(walk.params.k, walk.params.cancelled);
   uint32_t rows[BoundQuery::kMaxBatch];
   double distances[BoundQuery::kMaxBatch];
-  for (size_t first = 0; first < beam.found(); first += BoundQuery::kMaxBatch) {
-    const size_t count = std::min(BoundQuery::kMaxBatch, beam.found() - first);
-    for (size_t i = 0; i < count; i++) rows[i] = beam.row(first + i);
+  for (size_t first = 0; first < compared; first += BoundQuery::kMaxBatch) {
+    const size_t count = std::min(BoundQuery::kMaxBatch, compared - first);
+    for (size_t i = 0; i < count; i++) rows[i] = beam->Row(first + i);
     bound.Gather(rows, count, distances);
     for (size_t i = 0; i < count; i++) best.Push(distances[i], rows[i]);
   }

@@ -6,7 +6,6 @@
 #include "daemon/index/hnsw_walk.h"
 
 #include <algorithm>
-#include <cassert>
 
 #include "daemon/index/exact_scan.h"
 #include "daemon/index/hnsw_steps.h"
@@ -14,30 +13,16 @@
 namespace vectord {
 namespace {
 
-template <vfdw_metric kMetric, class Beam>
-bool Search(const Walk& walk, const float* query, uint32_t effort, std::vector<Candidate>* out) {
-  const KeyQuery<kMetric> keys(walk.store, query);
+template <class Beam>
+bool Search(const Walk& walk, vfdw_metric metric, const float* query, uint32_t effort,
+            std::vector<Candidate>* out) {
   Beam beam(effort, walk.scratch);
   const auto met = [](const uint32_t*, uint32_t) { return true; };
-  return Spread(walk, keys, Descend(walk, keys), walk.params.allowed_rows, &beam, met) &&
-         Finish(walk, kMetric, query, beam, out);
-}
-
-template <class Beam>
-bool SearchWith(const Walk& walk, vfdw_metric metric, const float* query, uint32_t effort,
-                std::vector<Candidate>* out) {
-  switch (metric) {
-    case VFDW_METRIC_L2:
-      return Search<VFDW_METRIC_L2, Beam>(walk, query, effort, out);
-    case VFDW_METRIC_IP:
-      return Search<VFDW_METRIC_IP, Beam>(walk, query, effort, out);
-    case VFDW_METRIC_COSINE:
-      return Search<VFDW_METRIC_COSINE, Beam>(walk, query, effort, out);
-    case VFDW_METRIC_L1:
-      return Search<VFDW_METRIC_L1, Beam>(walk, query, effort, out);
-  }
-  assert(false);
-  return false;
+  const auto spread = [&](const auto& keys) {
+    return Spread(walk, keys, Descend(walk, keys), walk.params.allowed_rows, &beam, met);
+  };
+  return WithKeyQuery(walk.store, walk.graph.codes.get(), metric, query, spread) &&
+         Finish(walk, metric, query, &beam, out);
 }
 
 }  // namespace
@@ -52,8 +37,8 @@ Status WalkGraph(const HnswGraph& graph, const VectorStore& store, vfdw_metric m
   scratch->keys.resize(degree);
   const Walk walk{graph, store, params, scratch, stats};
   const bool sorted = params.allowed_rows == nullptr && effort <= SortedBeam::kLargestSize;
-  const bool finished = sorted ? SearchWith<SortedBeam>(walk, metric, query, effort, out)
-                               : SearchWith<HeapBeam>(walk, metric, query, effort, out);
+  const bool finished = sorted ? Search<SortedBeam>(walk, metric, query, effort, out)
+                               : Search<HeapBeam>(walk, metric, query, effort, out);
   if (finished) return {};
   out->clear();
   return CanceledStatus();

@@ -1,8 +1,8 @@
 // hnsw_walk.h - the search of an HNSW graph (Malkov and Yashunin 2016, algorithms 2 and 5).
 //
-// Keys are float32 and order like distances: the sum itself for l2 and l1, the negated inner
-// product for ip, that divided by the row's norm for cosine. A walk finds rows; what it returns
-// are exact distances (metric.h).
+// Keys are float32 and order like distances (key_query.h): by the rows themselves, or by the
+// graph's codes if it has any; then some more rows than wanted are found and compared again. What
+// a walk returns are exact distances (metric.h).
 //
 // Threads: WalkGraph from any number at once, each with a scratch of its own.
 #ifndef VECTOR_FDW_DAEMON_INDEX_HNSW_WALK_H

@@ -31,6 +31,8 @@ struct SearchParams {
   size_t k = 10;
   uint32_t effort = 0;  // ef_search of hnsw, nprobe of ivf; 0: the index's default
   bool exact = false;   // scan all rows
+  // Searches by codes compare so many times k rows by float32; 0: as many as suit the codes.
+  double oversample = 0;
   const std::atomic<bool>* cancelled = nullptr;  // may be null
   // Bit i of word i / 64: row i may be returned. Null: all may. Covers every row of the store.
   const uint64_t* allowed_rows = nullptr;

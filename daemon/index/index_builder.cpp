@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "daemon/index/calibration.h"
+#include "daemon/index/code_keys.h"
 #include "daemon/index/flat_index.h"
 #include "daemon/index/hnsw_builder.h"
 #include "daemon/index/hnsw_index.h"
@@ -50,9 +51,22 @@ Result<uint32_t> ChooseProbes(const IndexSpec& spec, const SharedStore& store,
   return ChooseEffort(task, curve);
 }
 
+// Which codes lists are scanned by, if any. REQUIRES: the rows are in the order of the lists.
+Result<SharedCodes> MakeListCodes(const IndexSpec& spec, const VectorStore& store,
+                                  const BuildControl& control) {
+  if (spec.quantizer != Quantizer::kAutomatic)
+    return MakeCodes(spec.quantizer, spec.metric, store, control);
+  if (!CodeKeys::ArePossible(store.size(), store.dimensions())) return SharedCodes();
+  VFDW_ASSIGN_OR_RETURN(const auto codes, Sq8Codes::Make(spec.metric, store, control));
+  if (!codes) return SharedCodes();
+  VFDW_ASSIGN_OR_RETURN(const auto keys, CodeKeys::Make(codes, store, control));
+  return keys ? SharedCodes(codes) : SharedCodes();
+}
+
 IndexOrError BuildIvf(const IndexSpec& spec, const SharedStore& store, const BuildControl& control,
                       std::vector<uint32_t>* permutation) {
   VFDW_ASSIGN_OR_RETURN(IvfLists lists, BuildIvfLists(spec, store.get(), control, permutation));
+  VFDW_ASSIGN_OR_RETURN(lists.codes, MakeListCodes(spec, *store, control));
   VFDW_ASSIGN_OR_RETURN(const uint32_t probes, ChooseProbes(spec, store, lists, control));
   return std::unique_ptr<Index>(
       std::make_unique<IvfIndex>(store, spec.metric, std::move(lists), probes));
@@ -79,9 +93,10 @@ size_t EstimateIndexBytes(const IndexSpec& spec, size_t rows, size_t dimensions)
     case IndexKind::kFlat:
       return sizeof(FlatIndex);
     case IndexKind::kHnsw:
-      return sizeof(HnswIndex) + EstimateHnswGraphBytes(spec, rows);
+      return sizeof(HnswIndex) + EstimateHnswGraphBytes(spec, rows, dimensions);
     case IndexKind::kIvf:
-      return sizeof(IvfIndex) + EstimateIvfListsBytes(spec, rows, dimensions);
+      return sizeof(IvfIndex) + EstimateIvfListsBytes(spec, rows, dimensions) +
+             EstimateCodesBytes(spec.quantizer, rows, dimensions);
   }
   return 0;
 }
@@ -93,7 +108,8 @@ size_t EstimateBuildBytes(const IndexSpec& spec, size_t rows, size_t dimensions,
     case IndexKind::kHnsw:
       return EstimateHnswBuildBytes(spec, rows, dimensions, threads);
     case IndexKind::kIvf:
-      return EstimateIvfBuildBytes(spec, rows, dimensions);
+      return std::max(EstimateIvfBuildBytes(spec, rows, dimensions),
+                      EstimateMakingCodesBytes(spec.quantizer, rows, dimensions, threads));
   }
   return 0;
 }

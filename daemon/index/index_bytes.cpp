@@ -21,7 +21,8 @@ namespace {
 using IndexOrError = Result<std::unique_ptr<const Index>>;
 
 // On disk: never renumber, never reorder. A new layout gets a new number.
-constexpr uint32_t kLayout = 1;
+constexpr uint32_t kLayout = 2;
+constexpr uint32_t kLayoutWithoutCodes = 1;  // the same, and the quantizer is 0
 struct Header {
   uint32_t layout = 0;
   uint32_t kind = 0;
@@ -29,7 +30,7 @@ struct Header {
   uint32_t default_effort = 0;
   uint64_t rows = 0;
   uint32_t dimensions = 0;
-  uint32_t zero = 0;
+  uint32_t quantizer = 0;  // the codes follow this header
 };
 static_assert(sizeof(Header) == 32);
 
@@ -114,12 +115,14 @@ Status ReadUpperLevel(uint32_t degree, size_t rows, size_t seats_below, ByteSour
 }
 
 IndexOrError ReadHnsw(const Header& header, ByteSource* source,
-                      std::shared_ptr<const VectorStore> store, vfdw_metric metric) {
+                      std::shared_ptr<const VectorStore> store, vfdw_metric metric,
+                      SharedCodes codes) {
   const size_t rows = store->size();
   HnswHeader fixed;
   VFDW_RETURN_IF_ERROR(source->Read(&fixed, sizeof fixed));
   VFDW_RETURN_IF_ERROR(CheckGraphHeader(fixed, rows));
   HnswGraph graph;
+  graph.codes = std::move(codes);
   graph.bottom_degree = fixed.bottom_degree;
   graph.upper_degree = fixed.upper_degree;
   graph.linked_rows = static_cast<size_t>(fixed.linked_rows);
@@ -173,11 +176,13 @@ Result<std::shared_ptr<const VectorStore>> ReadCentroids(ByteSource* source, siz
 }
 
 IndexOrError ReadIvf(const Header& header, ByteSource* source,
-                     std::shared_ptr<const VectorStore> store, vfdw_metric metric) {
+                     std::shared_ptr<const VectorStore> store, vfdw_metric metric,
+                     SharedCodes codes) {
   uint64_t count = 0;
   VFDW_RETURN_IF_ERROR(ReadNumber(source, &count));
   if (count > store->size()) return Corrupt("There are more lists than rows.");
   IvfLists lists;
+  lists.codes = std::move(codes);
   if (count > 0) {
     VFDW_RETURN_IF_ERROR(ReadItems<uint32_t>(source, count + 1, &lists.list_begin));
     if (lists.list_begin.front() != 0 || lists.list_begin.back() > store->size() ||
@@ -198,7 +203,8 @@ IndexOrError ReadOrThrow(ByteSource* source, std::shared_ptr<const VectorStore> 
                          vfdw_metric metric) {
   Header header;
   VFDW_RETURN_IF_ERROR(source->Read(&header, sizeof header));
-  if (header.layout != kLayout) return Corrupt("The layout is unknown.");
+  if (header.layout != kLayout && header.layout != kLayoutWithoutCodes)
+    return Corrupt("The layout is unknown.");
   if (header.rows != store->size() || header.dimensions != store->dimensions())
     return Corrupt("The index is over other vectors.");
   if (header.metric != static_cast<uint32_t>(metric))
@@ -208,11 +214,23 @@ IndexOrError ReadOrThrow(ByteSource* source, std::shared_ptr<const VectorStore> 
     return std::unique_ptr<const Index>(std::make_unique<FlatIndex>(std::move(store), metric));
   }
   if (header.default_effort < 1) return Corrupt("The default effort is 0.");
+  if (header.layout == kLayoutWithoutCodes && header.quantizer != 0)
+    return Corrupt("This layout has no codes.");
+  VFDW_ASSIGN_OR_RETURN(SharedCodes codes, ReadCodes(static_cast<Quantizer>(header.quantizer),
+                                                     metric, *store, source));
   if (header.kind == static_cast<uint32_t>(IndexKind::kHnsw))
-    return ReadHnsw(header, source, std::move(store), metric);
+    return ReadHnsw(header, source, std::move(store), metric, std::move(codes));
   if (header.kind == static_cast<uint32_t>(IndexKind::kIvf))
-    return ReadIvf(header, source, std::move(store), metric);
+    return ReadIvf(header, source, std::move(store), metric, std::move(codes));
   return Corrupt("The kind of index is unknown.");
+}
+
+const VectorCodes* CodesOf(const Index& index) {
+  if (index.kind() == IndexKind::kHnsw)
+    return static_cast<const HnswIndex&>(index).graph().codes.get();
+  if (index.kind() == IndexKind::kIvf)
+    return static_cast<const IvfIndex&>(index).lists().codes.get();
+  return nullptr;
 }
 
 }  // namespace
@@ -225,7 +243,10 @@ Status WriteIndex(const Index& index, ByteSink* sink) {
   header.default_effort = index.default_effort();
   header.rows = index.store().size();
   header.dimensions = static_cast<uint32_t>(index.store().dimensions());
+  const VectorCodes* const codes = CodesOf(index);
+  if (codes != nullptr) header.quantizer = static_cast<uint32_t>(codes->quantizer());
   VFDW_RETURN_IF_ERROR(AppendStruct(header, sink));
+  if (codes != nullptr) VFDW_RETURN_IF_ERROR(codes->Write(sink));
   switch (index.kind()) {
     case IndexKind::kFlat:
       return {};

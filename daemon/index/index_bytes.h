@@ -19,7 +19,7 @@ namespace vectord {
 Status WriteIndex(const Index& index, ByteSink* sink);
 
 // CORRUPT when the bytes are no index over this store by this metric. What the index will occupy
-// is at most source->remaining() and a byte for each row: the caller has reserved that.
+// is at most source->remaining() and five bytes for each row: the caller has reserved that.
 Result<std::unique_ptr<const Index>> ReadIndex(ByteSource* source,
                                                std::shared_ptr<const VectorStore> store,
                                                vfdw_metric metric);

@@ -11,6 +11,7 @@
 
 #include "daemon/base/status.h"
 #include "daemon/index/index.h"
+#include "daemon/index/quantizer.h"
 #include "shared/limits.h"
 #include "shared/metric.h"
 
@@ -22,6 +23,7 @@ struct IndexSpec {
   uint32_t m = 16;
   uint32_t ef_construction = 64;
   uint32_t nlist = 0;
+  Quantizer quantizer = Quantizer::kAutomatic;
   // Effort of searches that name none.
   uint32_t ef_search = 0;
   uint32_t nprobe = 0;

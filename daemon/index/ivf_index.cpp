@@ -7,18 +7,12 @@
 
 #include "daemon/index/bound_query.h"
 #include "daemon/index/exact_scan.h"
+#include "daemon/index/key_query.h"
 
 namespace vectord {
 namespace {
 
-struct RankedList {
-  double key;
-  uint32_t list;
-  bool operator<(const RankedList& other) const {
-    const int order = vfdw_compare_distances(key, other.key);
-    return order != 0 ? order < 0 : list < other.list;
-  }
-};
+using RankedList = IvfIndex::RankedList;
 
 // Centroids ranked as rows are: by the metric's own distance from the query.
 std::vector<RankedList> RankLists(const VectorStore& centroids, vfdw_metric metric,
@@ -35,7 +29,50 @@ std::vector<RankedList> RankLists(const VectorStore& centroids, vfdw_metric metr
   return ranked;
 }
 
+// Pushes the keys of the rows allowed. False: cancelled.
+template <class Keys>
+bool ScanCodes(const Keys& keys, uint32_t begin, uint32_t end, const SearchParams& params,
+               TopK* best, SearchStats* stats) {
+  constexpr uint32_t kAtOnce = 64, kRowsBetweenLooks = 8192;
+  uint32_t rows[kAtOnce];
+  float found[kAtOnce];
+  for (uint32_t first = begin; first < end;) {
+    if ((first - begin) % kRowsBetweenLooks < kAtOnce && params.cancelled != nullptr &&
+        params.cancelled->load(std::memory_order_relaxed))
+      return false;
+    const uint32_t last = first + std::min(kAtOnce, end - first);
+    size_t count = 0;
+    for (; first < last; first++)
+      if (IsAllowed(params.allowed_rows, first)) rows[count++] = first;
+    keys.Keys(rows, count, found);
+    for (size_t i = 0; i < count; i++) best->Push(found[i], rows[i]);
+    stats->distances_computed += count;
+  }
+  return true;
+}
+
+// Exact distances of the rows in *out, of which the best k stay.
+Status CompareAgain(const BoundQuery& bound, const SearchParams& params,
+                    std::vector<Candidate>* out, SearchStats* stats) {
+  TopK best(params.k, params.cancelled);
+  uint32_t rows[BoundQuery::kMaxBatch];
+  double distances[BoundQuery::kMaxBatch];
+  for (size_t first = 0; first < out->size(); first += BoundQuery::kMaxBatch) {
+    const size_t count = std::min(BoundQuery::kMaxBatch, out->size() - first);
+    for (size_t i = 0; i < count; i++) rows[i] = (*out)[first + i].row;
+    bound.Gather(rows, count, distances);
+    for (size_t i = 0; i < count; i++) best.Push(distances[i], rows[i]);
+  }
+  stats->distances_computed += out->size();
+  return best.Take(out) ? Status() : CanceledStatus();
+}
+
 }  // namespace
+
+bool IvfIndex::RankedList::operator<(const RankedList& other) const {
+  const int order = vfdw_compare_distances(key, other.key);
+  return order != 0 ? order < 0 : list < other.list;
+}
 
 IvfIndex::IvfIndex(std::shared_ptr<const VectorStore> store, vfdw_metric metric, IvfLists lists,
                    uint32_t default_effort)
@@ -58,21 +95,40 @@ Status IvfIndex::SearchApproximately(const float* query, const SearchParams& par
   std::vector<RankedList> ranked = RankLists(*lists_.centroids, metric(), query);
   std::partial_sort(ranked.begin(), ranked.begin() + effort, ranked.end());
 
-  const BoundQuery bound(store(), metric(), query);
   const size_t row_bytes = store().stride() * sizeof(float);
-  TopK best(std::min(params.k, store().size()), params.cancelled);
-  for (size_t i = 0; i < ranked.size(); i++) {
-    if (i == effort) std::sort(ranked.begin() + effort, ranked.end());
+  const BoundQuery bound(store(), metric(), query);
+  const auto scan_exactly = [&](uint32_t begin, uint32_t end, TopK* best) {
+    return ScanRows(bound, begin, end, params, row_bytes, best, stats);
+  };
+  if (!lists_.codes) return ScanLists(&ranked, params, params.k, scan_exactly, out, effort, stats);
+
+  const size_t compared = CountToCompare(lists_.codes->quantizer(), params.k, params.oversample);
+  const auto scan = [&](const auto& keys) {
+    const auto scan_codes = [&](uint32_t begin, uint32_t end, TopK* best) {
+      return ScanCodes(keys, begin, end, params, best, stats);
+    };
+    return ScanLists(&ranked, params, compared, scan_codes, out, effort, stats);
+  };
+  VFDW_RETURN_IF_ERROR(WithKeyQuery(store(), lists_.codes.get(), metric(), query, scan));
+  return CompareAgain(bound, params, out, stats);
+}
+
+// Scans `effort` lists, and more until k rows were met; leaves the best `kept` in *out.
+template <class Scan>
+Status IvfIndex::ScanLists(std::vector<RankedList>* ranked, const SearchParams& params, size_t kept,
+                           Scan scan, std::vector<Candidate>* out, uint32_t effort,
+                           SearchStats* stats) const {
+  TopK best(std::min(kept, store().size()), params.cancelled);
+  for (size_t i = 0; i < ranked->size(); i++) {
+    if (i == effort) std::sort(ranked->begin() + effort, ranked->end());
     // The distances counted so far are the rows pushed so far.
     if (i >= effort && stats->distances_computed >= params.k) break;
-    const uint32_t list = ranked[i].list;
-    if (!ScanRows(bound, lists_.list_begin[list], lists_.list_begin[list + 1], params, row_bytes,
-                  &best, stats))
-      return CanceledStatus();
+    const uint32_t list = (*ranked)[i].list;
+    if (!scan(lists_.list_begin[list], lists_.list_begin[list + 1], &best)) return CanceledStatus();
     stats->hops++;
   }
   stats->effort = static_cast<uint32_t>(stats->hops);
-  stats->distances_computed += ranked.size();
+  stats->distances_computed += ranked->size();
   return best.Take(out) ? Status() : CanceledStatus();
 }
 

@@ -5,6 +5,9 @@
 // centroid can be near to (zero vectors under cosine) lie behind the last list; only a search that
 // runs out of lists would need them, and it becomes an exact scan.
 //
+// Lists are scanned by codes if there are any; then some more rows than wanted are found and
+// compared by float32.
+//
 // When the lists that were asked for hold fewer than k rows, the next nearest are scanned too.
 #ifndef VECTOR_FDW_DAEMON_INDEX_IVF_INDEX_H
 #define VECTOR_FDW_DAEMON_INDEX_IVF_INDEX_H
@@ -14,16 +17,19 @@
 
 #include "daemon/index/index.h"
 #include "daemon/index/index_spec.h"
+#include "daemon/index/vector_codes.h"
 
 namespace vectord {
 
 struct IvfLists {
   std::shared_ptr<const VectorStore> centroids;  // unit length under cosine
   std::vector<uint32_t> list_begin;              // one more than there are centroids
+  SharedCodes codes;                             // of the rows; null: lists are scanned by float32
 
   size_t count() const { return list_begin.empty() ? 0 : list_begin.size() - 1; }
   size_t memory_bytes() const {
-    return (centroids ? centroids->memory_bytes() : 0) + list_begin.capacity() * sizeof(uint32_t);
+    return (centroids ? centroids->memory_bytes() : 0) + (codes ? codes->memory_bytes() : 0) +
+           list_begin.capacity() * sizeof(uint32_t);
   }
 };
 
@@ -38,11 +44,21 @@ class IvfIndex final : public Index {
   uint32_t default_effort() const override { return default_effort_; }
   const IvfLists& lists() const { return lists_; }
 
+  struct RankedList {
+    double key;  // of the centroid
+    uint32_t list;
+    bool operator<(const RankedList& other) const;
+  };
+
  private:
   Plan PlanSearch(const SearchParams& params, size_t rows_allowed) const override;
   Status SearchApproximately(const float* query, const SearchParams& params, size_t rows_allowed,
                              uint32_t effort, std::vector<Candidate>* out,
                              SearchStats* stats) const override;
+  template <class Scan>
+  Status ScanLists(std::vector<RankedList>* ranked, const SearchParams& params, size_t kept,
+                   Scan scan, std::vector<Candidate>* out, uint32_t effort,
+                   SearchStats* stats) const;
 
   const IvfLists lists_;
   const uint32_t default_effort_;

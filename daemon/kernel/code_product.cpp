@@ -15,4 +15,14 @@ CodeProducts ActiveCodeProducts() {
   return products != nullptr ? products : code_products::Scalar();
 }
 
+CodeDifferences ActiveCodeDifferences() {
+  const Isa isa = ActiveIsa();
+  CodeDifferences differences = nullptr;
+  if (isa >= Isa::kAvx512 && HasAvx512Vnni())
+    differences = code_products::Avx512Differences();
+  else if (isa >= Isa::kAvx2)
+    differences = code_products::Avx2Differences();
+  return differences != nullptr ? differences : code_products::ScalarDifferences();
+}
+
 }  // namespace vectord

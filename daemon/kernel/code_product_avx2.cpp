@@ -41,14 +41,31 @@ void Products(const uint8_t* a, const uint8_t* codes, size_t bytes, const uint32
   for (size_t i = 0; i < count; i++) out[i] = Product(a, codes + ids[i] * bytes, bytes);
 }
 
+int32_t Difference(const uint8_t* a, const uint8_t* row, size_t bytes) {
+  __m256i sum = _mm256_setzero_si256();  // of 64 bits each, far below 32
+  for (size_t j = 0; j < bytes; j += 32)
+    sum = _mm256_add_epi64(
+        sum, _mm256_sad_epu8(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(a + j)),
+                             _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row + j))));
+  const __m128i by2 = _mm_add_epi64(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+  return _mm_cvtsi128_si32(_mm_add_epi64(by2, _mm_unpackhi_epi64(by2, by2)));
+}
+
+void Differences(const uint8_t* a, const uint8_t* codes, size_t bytes, const uint32_t* ids,
+                 size_t count, int32_t* out) {
+  for (size_t i = 0; i < count; i++) out[i] = Difference(a, codes + ids[i] * bytes, bytes);
+}
+
 }  // namespace
 
 CodeProducts code_products::Avx2() { return &Products; }
+CodeDifferences code_products::Avx2Differences() { return &Differences; }
 
 }  // namespace vectord
 
 #else
 
 vectord::CodeProducts vectord::code_products::Avx2() { return nullptr; }
+vectord::CodeDifferences vectord::code_products::Avx2Differences() { return nullptr; }
 
 #endif

@@ -57,14 +57,28 @@ void Products(const uint8_t* a, const uint8_t* codes, size_t bytes, const uint32
   }
 }
 
+void Differences(const uint8_t* a, const uint8_t* codes, size_t bytes, const uint32_t* ids,
+                 size_t count, int32_t* out) {
+  for (size_t i = 0; i < count; i++) {
+    const uint8_t* const row = codes + ids[i] * bytes;
+    __m512i sum = _mm512_setzero_si512();  // of 64 bits each, far below 32
+    for (size_t j = 0; j < bytes; j += kCodeBlock)
+      sum = _mm512_add_epi64(
+          sum, _mm512_sad_epu8(_mm512_loadu_si512(a + j), _mm512_loadu_si512(row + j)));
+    out[i] = static_cast<int32_t>(_mm512_reduce_add_epi64(sum));
+  }
+}
+
 }  // namespace
 
 CodeProducts code_products::Avx512Vnni() { return &Products; }
+CodeDifferences code_products::Avx512Differences() { return &Differences; }
 
 }  // namespace vectord
 
 #else
 
 vectord::CodeProducts vectord::code_products::Avx512Vnni() { return nullptr; }
+vectord::CodeDifferences vectord::code_products::Avx512Differences() { return nullptr; }
 
 #endif

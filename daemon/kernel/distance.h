@@ -2,8 +2,8 @@
 //
 // Every function returns the bits that vfdw_sum_l2, vfdw_sum_ip or vfdw_sum_l1 would, for any
 // length, any alignment and every instruction set. (A sum that is NaN is NaN, but its payload
-// may differ.) There is therefore no fast and inexact variant that a search must re-rank: what
-// the graph is walked with is what the user is shown.
+// may differ.) There is therefore no fast and inexact variant of float32 that a search must
+// re-rank: by whatever codes rows are found, these sums are what the user is shown.
 //
 // Files: distance_loops.h holds the loops, distance_<isa>.cpp one instruction set each, compiled
 // with that set's flags; distance.cpp chooses.
@@ -32,14 +32,24 @@ struct SumKernels {
                  size_t count, size_t dimensions, float* out);
 };
 
+// out[i] = sum(query, the halves at rows + ids[i] * stride) for i < count, as if each half had been
+// made a float32 first. REQUIRES: dimensions is a multiple of VFDW_LANES.
+using HalfGather = void (*)(const float* query, const uint16_t* rows, size_t stride,
+                            const uint32_t* ids, size_t count, size_t dimensions, float* out);
+
 struct DistanceKernels {
   Isa isa;
   SumKernels l2, ip, l1;
+  HalfGather half_l2, half_ip, half_l1;
 
   // The sum that a metric is made of; cosine is made of ip.
   const SumKernels& ForMetric(vfdw_metric metric) const {
     if (metric == VFDW_METRIC_L2) return l2;
     return metric == VFDW_METRIC_L1 ? l1 : ip;
+  }
+  HalfGather HalvesForMetric(vfdw_metric metric) const {
+    if (metric == VFDW_METRIC_L2) return half_l2;
+    return metric == VFDW_METRIC_L1 ? half_l1 : half_ip;
   }
 };
 

@@ -1,11 +1,12 @@
 // distance_avx2.cpp - the kernels with AVX2: the 32 lanes are four registers.
 //
-// Compile with -mavx2 and -ffp-contract=off. FMA is not asked for: the sums are defined without.
+// Compile with -mavx2 -mf16c and -ffp-contract=off. FMA is not asked for: the sums are defined
+// without.
 #include "daemon/kernel/distance.h"
 
 #if defined(__x86_64__)
-#ifndef __AVX2__
-#error "compile this file with -mavx2"
+#if !defined(__AVX2__) || !defined(__F16C__)
+#error "compile this file with -mavx2 -mf16c"
 #endif
 #include <immintrin.h>
 
@@ -29,6 +30,12 @@ struct Lanes256 {
   static VECTORD_INLINE Lanes256 Load(const float* p) {
     return {{_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8), _mm256_loadu_ps(p + 16),
              _mm256_loadu_ps(p + 24)}};
+  }
+  static VECTORD_INLINE Lanes256 LoadHalves(const uint16_t* p) {
+    Lanes256 lanes;
+    for (size_t i = 0; i < 4; i++)
+      lanes.part[i] = _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + i * 8)));
+    return lanes;
   }
   static VECTORD_INLINE Lanes256 LoadPartial(const float* p, size_t n) {
     Lanes256 lanes;

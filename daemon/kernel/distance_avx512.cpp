@@ -28,6 +28,11 @@ struct Lanes512 {
   static VECTORD_INLINE Lanes512 Load(const float* p) {
     return {_mm512_loadu_ps(p), _mm512_loadu_ps(p + 16)};
   }
+  static VECTORD_INLINE Lanes512 LoadHalves(const uint16_t* p) {
+    const auto* const halves = reinterpret_cast<const __m256i*>(p);
+    return {_mm512_cvtph_ps(_mm256_loadu_si256(halves)),
+            _mm512_cvtph_ps(_mm256_loadu_si256(halves + 1))};
+  }
   static VECTORD_INLINE Lanes512 LoadPartial(const float* p, size_t n) {
     const uint32_t mask = (uint32_t{1} << n) - 1;
     const __mmask16 low_mask = static_cast<__mmask16>(mask);

@@ -5,7 +5,8 @@
 // share would be compiled with the wrong instruction set in one of them.
 //
 // A class Lanes holds the 32 lanes of shared/metric.h in registers:
-//   Lanes::Zero(), Load(p), LoadPartial(p, n) (n < 32, the rest is zero), Sum() (folds in halves)
+//   Lanes::Zero(), Load(p), LoadPartial(p, n) (n < 32, the rest is zero), LoadHalves(p) (32 of 16
+//   bits, as float32), Sum() (folds in halves)
 // and the operations on two of them in Add, Subtract, Multiply, Absolute. Partial loads only add
 // zeros to lanes, which changes none (metric.h says why).
 #ifndef VECTOR_FDW_DAEMON_KERNEL_DISTANCE_LOOPS_H
@@ -94,6 +95,35 @@ void SumGather(const float* query, const float* rows, size_t stride, const uint3
     out[i] = SumOne<Lanes, Term>(query, rows + static_cast<size_t>(ids[i]) * stride, dimensions);
 }
 
+template <class Lanes, class Term, int kRows>
+VECTORD_INLINE void SumHalfRows(const float* query, const uint16_t* const* rows, size_t dimensions,
+                                float* out) {
+  Lanes sum[kRows];
+  for (int r = 0; r < kRows; r++) sum[r] = Lanes::Zero();
+  for (size_t i = 0; i < dimensions; i += VFDW_LANES) {
+    const Lanes x = Lanes::Load(query + i);
+    for (int r = 0; r < kRows; r++)
+      sum[r] = Add(sum[r], Term::Of(x, Lanes::LoadHalves(rows[r] + i)));
+  }
+  for (int r = 0; r < kRows; r++) out[r] = sum[r].Sum();
+}
+
+template <class Lanes, class Term>
+void SumHalfGather(const float* query, const uint16_t* rows, size_t stride, const uint32_t* ids,
+                   size_t count, size_t dimensions, float* out) {
+  constexpr int kRows = Lanes::kRowsAtOnce;
+  size_t i = 0;
+  for (; i + kRows <= count; i += kRows) {
+    const uint16_t* row[kRows];
+    for (int r = 0; r < kRows; r++) row[r] = rows + static_cast<size_t>(ids[i + r]) * stride;
+    SumHalfRows<Lanes, Term, kRows>(query, row, dimensions, out + i);
+  }
+  for (; i < count; i++) {
+    const uint16_t* const row = rows + static_cast<size_t>(ids[i]) * stride;
+    SumHalfRows<Lanes, Term, 1>(query, &row, dimensions, out + i);
+  }
+}
+
 template <class Lanes, class Term>
 constexpr SumKernels KernelsFor() {
   return {&SumOne<Lanes, Term>, &SumBatch<Lanes, Term>, &SumGather<Lanes, Term>};
@@ -101,8 +131,13 @@ constexpr SumKernels KernelsFor() {
 
 template <class Lanes>
 constexpr DistanceKernels TableFor(Isa isa) {
-  return {isa, KernelsFor<Lanes, TermL2>(), KernelsFor<Lanes, TermIp>(),
-          KernelsFor<Lanes, TermL1>()};
+  return {isa,
+          KernelsFor<Lanes, TermL2>(),
+          KernelsFor<Lanes, TermIp>(),
+          KernelsFor<Lanes, TermL1>(),
+          &SumHalfGather<Lanes, TermL2>,
+          &SumHalfGather<Lanes, TermIp>,
+          &SumHalfGather<Lanes, TermL1>};
 }
 
 }  // namespace

@@ -140,6 +140,7 @@ Result<Search> Prepare(Service& service, const RequestContext& context,
   const auto definition = search.collection->definition();
   query.ef_search = request.ef_search != 0 ? request.ef_search : definition->ef_search;
   query.nprobe = request.nprobe != 0 ? request.nprobe : definition->nprobe;
+  query.oversample = definition->oversample;
   if (request.resume.generation != 0)
     query.after = StreamPosition{request.resume.distance, request.resume.distance_is_null,
                                  request.resume.row};
@@ -176,7 +177,9 @@ bool IsLongSearch(const Search& search) {
                      index.kind == IndexKind::kFlat || query.metric != index.metric;
   if (scans) return all >= kLongSearchElements;
   constexpr uint64_t kDistancesPerKeptRow = 40;
-  const uint64_t kept = std::max<uint64_t>({query.k, query.ef_search, query.nprobe});
+  const auto compared =
+      static_cast<uint64_t>(static_cast<double>(query.k) * std::max(1.0, query.oversample));
+  const uint64_t kept = std::max<uint64_t>({compared, query.ef_search, query.nprobe});
   const uint64_t most = std::min<uint64_t>(kept, set.vector_rows) * kDistancesPerKeptRow;
   return std::min(all, most * set.dimensions) >= kLongSearchElements;
 }

@@ -31,6 +31,11 @@ SELECT * FROM rebuilt;
 SELECT vector_fdw.alter_collection('c_full', metric => 'ip', include => '{}', key_columns => '{id}', index => 'ivf',
   options => '{"m":null,"ef_construction":null,"ef_search":null,"nlist":100,"nprobe":8}');
 SELECT * FROM shown WHERE name = 'c_full';
+UPDATE ids SET definition_id = c.definition_id FROM vector_fdw.collection c WHERE c.name = ids.name;
+SELECT vector_fdw.alter_collection('c_full', options => '{"oversample":4}');
+SELECT * FROM rebuilt;
+SELECT vector_fdw.alter_collection('c_full', options => '{"quantizer":"pq"}');
+SELECT * FROM rebuilt;
 
 -- Unloading, loading, rebuilding, dropping.
 SELECT vector_fdw.unload_collection('c_docs');
@@ -117,10 +122,14 @@ SELECT refused(format($$create_collection('w', 'docs', 'embedding', index => %L,
   ('hnsw', '{"m":1}'), ('hnsw', '{"m":16.5}'), ('hnsw', '{"m":true}'), ('hnsw', '{"m":1e10}'),
   ('hnsw', '{"ef_search":{"a":1}}'), ('hnsw', '{"target_recall":1.01}'), ('hnsw', '{"target_recall":"high"}'),
   ('hnsw', '{"memory_limit":4}'), ('hnsw', '{"memory_limit":"4"}'), ('hnsw', '{"memory_limit":"4 GB"}'),
-  ('hnsw', '{"memory_limit":"0GB"}'), ('hnsw', '{"quantizer":"sq4"}'), ('hnsw', '{"quantizer":"sq8"}'),
+  ('hnsw', '{"memory_limit":"0GB"}'), ('hnsw', '{"quantizer":"sq4"}'), ('hnsw', '{"quantizer":8}'),
   ('hnsw', '{"storage":"tape"}'), ('hnsw', '{"dimensions":65536}'), ('ivf', '{"m":16}'), ('hnsw', '{"nlist":100}'),
-  ('flat', '{"ef_search":40}'), ('hnsw', '{"m":null,"memory_limit":"512MB"}')) AS v (i, o);
+  ('flat', '{"ef_search":40}'), ('flat', '{"quantizer":"sq8"}'), ('flat', '{"oversample":2}'), ('ivf', '{"oversample":0.5}'),
+  ('hnsw', '{"m":null,"memory_limit":"512MB"}')) AS v (i, o);
 SELECT options FROM vector_fdw.collection WHERE name = 'w';
+SELECT word, index, refused(format($$create_collection('w_%s_%s', 'docs', 'embedding', index => %L, options => %L)$$, index, word,
+    index, jsonb_build_object('quantizer', word, 'oversample', 3, 'storage', 'disk')))
+  FROM unnest('{none,fp16,sq8,pq}'::text[]) AS word, unnest('{hnsw,ivf}'::text[]) AS index;
 SELECT refused($$alter_collection('w', index => 'ivf', options => '{"nlist":10}')$$);
 SELECT refused($$alter_collection('w', options => '{"ef_construction":50}')$$);
 SELECT refused($$alter_collection('w', index => 'ivf')$$);

@@ -23,7 +23,9 @@ TEST(DefinitionHash, ChangesWithWhatDecidesTheFilesOnly) {
   EXPECT_TRUE(changes([](Definition* d) { d->vector_source = VectorSource::kDouble; }));
   EXPECT_TRUE(changes([](Definition* d) { d->index.metric = VFDW_METRIC_L1; }));
   EXPECT_TRUE(changes([](Definition* d) { d->index.m++; }));
+  EXPECT_TRUE(changes([](Definition* d) { d->index.quantizer = Quantizer::kSq8; }));
   EXPECT_FALSE(changes([](Definition* d) { d->index.ef_search++; }));
+  EXPECT_FALSE(changes([](Definition* d) { d->oversample = 5; }));
   EXPECT_FALSE(changes([](Definition* d) { d->memory_limit = 5; }));
   EXPECT_FALSE(changes([](Definition* d) { d->loaded = false; }));
 }

@@ -12,7 +12,7 @@ TEST(Definition, TakesEveryOption) {
   Definition definition;
   const Status status = ApplyOptions(
       R"({"m": 8, "ef_construction": 200, "ef_search": 50, "nlist": 10, "nprobe": 3,
-          "quantizer": "none", "storage": "ram", "memory_limit": "512 MB", "dimensions": 384,
+          "quantizer": "fp16", "storage": "ram", "memory_limit": "512 MB", "dimensions": 384,
           "target_recall": 0.9, "oversample": 2.5})",
       &definition);
   ASSERT_TRUE(status.ok()) << status.ToString();
@@ -24,6 +24,8 @@ TEST(Definition, TakesEveryOption) {
   EXPECT_EQ(definition.memory_limit, 512u << 20);
   EXPECT_EQ(definition.dimensions, 384u);
   EXPECT_EQ(definition.target_recall, 0.9);
+  EXPECT_EQ(definition.index.quantizer, Quantizer::kFp16);
+  EXPECT_EQ(definition.oversample, 2.5);
 }
 
 TEST(Definition, SearchOptionsAreNotBuiltIn) {
@@ -38,6 +40,7 @@ TEST(Definition, NothingAndNullLeaveTheDefaults) {
     Definition definition;
     EXPECT_TRUE(ApplyOptions(options, &definition).ok());
     EXPECT_EQ(definition.index.m, IndexSpec().m);
+    EXPECT_EQ(definition.index.quantizer, Quantizer::kAutomatic);
   }
 }
 
@@ -46,7 +49,8 @@ TEST(Definition, RefusesWhatItCannotUse) {
        {R"({"m": 1})", R"({"m": "16"})", R"({"m": 16.5})", R"({"m": -1})", R"({"m": 1e300})",
         R"({"memory_limit": "much"})", R"({"memory_limit": 5})", R"({"target_recall": 2})",
         R"({"dimensions": 0})", R"({"dimensions": 65536})", R"({"storage": "tape"})",
-        R"({"quantizer": "fp16"})", R"({"colour": "red"})", "[]", "{", "\xff"}) {
+        R"({"quantizer": "sq4"})", R"({"quantizer": "automatic"})", R"({"quantizer": 8})",
+        R"({"oversample": 0.5})", R"({"colour": "red"})", "[]", "{", "\xff"}) {
     Definition definition;
     EXPECT_EQ(ApplyOptions(options, &definition).code(), ErrorCode::INVALID_PARAMETER) << options;
   }

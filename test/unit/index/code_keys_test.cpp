@@ -13,12 +13,13 @@ namespace vectord {
 namespace {
 
 constexpr size_t kRows = 6000, kDimensions = 100;  // no whole number of blocks
-constexpr vfdw_metric kProducts[] = {VFDW_METRIC_L2, VFDW_METRIC_IP, VFDW_METRIC_COSINE};
-
 std::optional<CodeKeys> Make(vfdw_metric metric, const VectorStore& store) {
   BuildControl control;
   control.threads = 2;
-  auto keys = CodeKeys::Make(metric, store, control);
+  auto codes = Sq8Codes::Make(metric, store, control);
+  if (!codes.ok()) throw std::runtime_error(codes.status().ToString());
+  if (*codes == nullptr) return std::nullopt;
+  auto keys = CodeKeys::Make(std::move(codes).value(), store, control);
   if (!keys.ok()) throw std::runtime_error(keys.status().ToString());
   return std::move(keys).value();
 }
@@ -53,7 +54,7 @@ double Agreement(vfdw_metric metric, const VectorStore& store, const CodeKeys& c
 
 TEST(CodeKeys, TheyOrderRowsAsDistancesDo) {
   const auto store = StoreOf(ClusteredVectors(kRows, kDimensions, 1));
-  for (const vfdw_metric metric : kProducts) {
+  for (const vfdw_metric metric : kMetrics) {
     const auto codes = Make(metric, *store);
     ASSERT_TRUE(codes) << metric;
     EXPECT_GE(Agreement(metric, *store, *codes), 0.95) << metric;
@@ -62,7 +63,7 @@ TEST(CodeKeys, TheyOrderRowsAsDistancesDo) {
 
 TEST(CodeKeys, AKeyIsTheSameFromEitherEnd) {
   const auto store = StoreOf(ClusteredVectors(kRows, kDimensions, 1));
-  for (const vfdw_metric metric : kProducts) {
+  for (const vfdw_metric metric : kMetrics) {
     const auto codes = Make(metric, *store);
     ASSERT_TRUE(codes);
     const uint32_t first = 17;
@@ -92,7 +93,7 @@ TEST(CodeKeys, RowsFarFromTheOriginAreToldApart) {
   for (size_t i = 0; i < vectors.elements.size(); i++)
     vectors.elements[i] += static_cast<float>(i % kDimensions) / 10;
   const auto store = StoreOf(vectors);
-  for (const vfdw_metric metric : kProducts) {
+  for (const vfdw_metric metric : kMetrics) {
     const auto codes = Make(metric, *store);
     ASSERT_TRUE(codes) << metric;
     EXPECT_GE(Agreement(metric, *store, *codes), 0.9) << metric;
@@ -112,7 +113,7 @@ TEST(CodeKeys, KeysOfHugeElementsAreNumbers) {
   Vectors vectors = ClusteredVectors(kRows, kDimensions, 1);
   for (size_t i = 0; i < 5 * kDimensions; i++) vectors.elements[i] = i % 2 == 0 ? 3e38f : -3e38f;
   const auto store = StoreOf(vectors);
-  for (const vfdw_metric metric : kProducts) {
+  for (const vfdw_metric metric : kMetrics) {
     const auto codes = Make(metric, *store);
     if (!codes) continue;
     for (const uint32_t row : {1u, 100u})
@@ -127,20 +128,18 @@ TEST(CodeKeys, RowsThatCodesWouldConfuseHaveNone) {
   for (size_t i = 0; i < vectors.elements.size(); i++)
     vectors.elements[i] =
         vectors.elements[i] * 0.001f + centers[i / kDimensions % 60][i % kDimensions];
-  for (const vfdw_metric metric : kProducts)
-    EXPECT_FALSE(Make(metric, *StoreOf(vectors))) << metric;
+  for (const vfdw_metric metric : kMetrics) EXPECT_FALSE(Make(metric, *StoreOf(vectors))) << metric;
 }
 
 TEST(CodeKeys, RowsThatAreAllAlikeHaveNone) {
   const Vectors vectors{kDimensions, std::vector<float>(kRows * kDimensions, 0.5f)};
-  for (const vfdw_metric metric : kProducts) EXPECT_FALSE(Make(metric, *StoreOf(vectors)));
+  for (const vfdw_metric metric : kMetrics) EXPECT_FALSE(Make(metric, *StoreOf(vectors)));
 }
 
-TEST(CodeKeys, L1ShortRowsAndSmallTablesAreLinkedByFloat32) {
-  EXPECT_TRUE(CodeKeys::ArePossible(VFDW_METRIC_L2, 100000, 128));
-  EXPECT_FALSE(CodeKeys::ArePossible(VFDW_METRIC_L1, 100000, 128));
-  EXPECT_FALSE(CodeKeys::ArePossible(VFDW_METRIC_L2, 100000, 16));
-  EXPECT_FALSE(CodeKeys::ArePossible(VFDW_METRIC_L2, 100, 128));
+TEST(CodeKeys, ShortRowsAndSmallTablesAreLinkedByFloat32) {
+  EXPECT_TRUE(CodeKeys::ArePossible(100000, 128));
+  EXPECT_FALSE(CodeKeys::ArePossible(100000, 16));
+  EXPECT_FALSE(CodeKeys::ArePossible(100, 128));
 }
 
 }  // namespace

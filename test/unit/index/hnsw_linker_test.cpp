@@ -23,7 +23,7 @@ HnswGraph LinkInSteps(const VectorStore& store, const LinkingOrder& order,
                       const std::vector<size_t>& ends, int threads) {
   BuildControl control;
   control.threads = threads;
-  auto linker = MakeHnswLinker(SpecOf(VFDW_METRIC_L2), store, order, control);
+  auto linker = MakeHnswLinker(SpecOf(VFDW_METRIC_L2), store, order, std::nullopt);
   if (!linker.ok()) throw std::runtime_error(linker.status().ToString());
   size_t begin = 0;
   for (const size_t end : ends) {

@@ -22,6 +22,40 @@ std::vector<std::pair<std::string, CodeProducts>> ProductsOfThisCpu() {
   return all;
 }
 
+std::vector<std::pair<std::string, CodeDifferences>> DifferencesOfThisCpu() {
+  std::vector<std::pair<std::string, CodeDifferences>> all;
+  if (DetectedIsa() >= Isa::kAvx2) all.emplace_back("avx2", code_products::Avx2Differences());
+  if (HasAvx512Vnni()) all.emplace_back("avx512vnni", code_products::Avx512Differences());
+  return all;
+}
+
+TEST(CodeDifferences, TheReferenceIsTheSumOfTheirSizes) {
+  std::vector<uint8_t> a(kCodeBlock, kZeroCode), rows(2 * kCodeBlock, kZeroCode);
+  a[0] = 255, a[1] = 1, a[63] = 130;
+  rows[kCodeBlock] = 1, rows[kCodeBlock + 1] = 100, rows[kCodeBlock + 63] = 131;
+  const uint32_t ids[] = {1};
+  int32_t out;
+  code_products::ScalarDifferences()(a.data(), rows.data(), kCodeBlock, ids, 1, &out);
+  EXPECT_EQ(out, 254 + 99 + 1);
+}
+
+TEST(CodeDifferences, EveryInstructionSetGivesTheReferencesNumbers) {
+  const std::vector<uint32_t> ids = {4, 0, 2, 2, 1, 3, 4};
+  std::mt19937 random(2);
+  for (const size_t bytes : {kCodeBlock, 5 * kCodeBlock, 1024 * kCodeBlock}) {
+    std::vector<uint8_t> a(bytes), rows(5 * bytes);
+    for (uint8_t& code : a) code = static_cast<uint8_t>(random());
+    for (uint8_t& code : rows) code = static_cast<uint8_t>(random());
+    std::vector<int32_t> expected(ids.size()), found(ids.size());
+    code_products::ScalarDifferences()(a.data(), rows.data(), bytes, ids.data(), ids.size(),
+                                       expected.data());
+    for (const auto& [name, differences] : DifferencesOfThisCpu()) {
+      differences(a.data(), rows.data(), bytes, ids.data(), ids.size(), found.data());
+      EXPECT_EQ(found, expected) << name << " of " << bytes << " codes";
+    }
+  }
+}
+
 TEST(CodeProduct, TheReferenceIsTheSumOfProducts) {
   std::vector<uint8_t> a(kCodeBlock, kZeroCode), rows(2 * kCodeBlock, kZeroCode);
   a[0] = 255, a[1] = 1, a[63] = 130;
@@ -79,6 +113,7 @@ TEST(CodeProduct, TheForcedLevelIsTheOneInUse) {
   ASSERT_TRUE(ForceIsa(std::nullopt).ok());
   if (HasAvx512Vnni()) {
     EXPECT_EQ(ActiveCodeProducts(), code_products::Avx512Vnni());
+    EXPECT_EQ(ActiveCodeDifferences(), code_products::Avx512Differences());
   }
 }
 

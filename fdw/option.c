@@ -106,7 +106,7 @@ static const OptionRow option_rows[] = {
 	 FIELD(ef_search), "candidates that an HNSW search keeps; the collection's if not given"},
 	{"nprobe", ON_SERVER | ON_TABLE, KIND_INT, 1, VFDW_MAX_NPROBE, NULL, FIELD(nprobe),
 	 "lists that an IVF search visits; the collection's if not given"},
-	{"target_recall", ON_SERVER | ON_TABLE, KIND_REAL, 0.01, 1, NULL, FIELD(target_recall),
+	{"target_recall", ON_SERVER | ON_TABLE, KIND_REAL, VFDW_MIN_TARGET_RECALL, 1, NULL, FIELD(target_recall),
 	 "share of the true neighbours to be found; the collection's if not given"},
 	{"consistency", ON_SERVER | ON_TABLE, KIND_CONSISTENCY, 0, 0, "session", FIELD(consistency),
 	 "how fresh answers are"},

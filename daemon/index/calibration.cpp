@@ -25,7 +25,8 @@ struct KnownK {
   uint32_t k;
   size_t queries;
 };
-constexpr KnownK kMeasuredK[] = {{1, 1000}, {10, 1000}, {100, 200}, {1000, 60}};
+constexpr KnownK kMeasuredK[] = {{1, 1000}, {10, 1000}, {30, 300},
+                                 {100, 200}, {300, 100}, {1000, 60}};
 constexpr size_t kFilterQueries = 160;
 
 using AllAnswers = std::vector<std::vector<TrueDistances>>;
@@ -40,12 +41,13 @@ double ShareFound(const std::vector<Candidate>& found, const TrueDistances& trut
   return static_cast<double>(std::min(hits, wanted)) / static_cast<double>(wanted);
 }
 
-// How many of n queries go on with an effort: the recall is high by then, and varies little.
-size_t QueriesAt(uint32_t effort, uint32_t first_effort, size_t n) {
-  const uint32_t times = effort / std::max(10u, first_effort);
-  const size_t least = std::min<size_t>(n, 200);
-  if (times >= 50) return std::max(least, n / 4);
-  return times >= 8 ? std::max(least, n / 2) : n;
+// How many of n queries go on with an effort, so that no effort costs more than some scans of all.
+size_t QueriesAt(const CalibrationTask& task, uint32_t effort, size_t n) {
+  constexpr double kElements = 2e9;
+  constexpr size_t kLeast = 150;
+  const double elements = effort * task.rows_per_effort * task.store.dimensions();
+  const double affordable = std::min(1e6, kElements / elements);
+  return std::clamp(static_cast<size_t>(affordable), std::min(n, kLeast), n);
 }
 
 // A third more each time, then half, then twice.
@@ -53,6 +55,18 @@ uint32_t NextEffort(uint32_t effort) {
   if (effort < 128) return effort + std::max(1u, effort / 3);
   return effort < 512 ? effort + effort / 2 : 2 * effort;
 }
+
+// A mean and its standard error.
+struct Sample {
+  explicit Sample(const std::vector<double>& values) {
+    const double n = static_cast<double>(values.size());
+    for (const double value : values) mean += value / n;
+    double squares = 0;
+    for (const double value : values) squares += (value - mean) * (value - mean);
+    error = std::sqrt(squares) / n;
+  }
+  double mean = 0, error = 0;
+};
 
 class CurveMeter {
  public:
@@ -72,14 +86,12 @@ class CurveMeter {
     if (first > task_.last_effort || shares_.empty()) return RecallCurve();
     for (uint32_t effort = first;; effort = NextEffort(effort)) {
       effort = std::min(effort, task_.last_effort);
-      const size_t queries = QueriesAt(effort, first, shares_.size());
-      const double before = MeanOfFirst(queries);
+      const size_t queries = QueriesAt(task_, effort, shares_.size());
+      const std::vector<double> before = shares_;
       VFDW_RETURN_IF_ERROR(SearchWith(effort, queries));
-      const double gained = std::max(0.0, MeanOfFirst(queries) - before);
-      const double recall =
-          std::min(1.0, (points.empty() ? 0 : points.back().recall) + gained);
-      points.push_back({effort, static_cast<float>(recall), ErrorOfFirst(queries)});
-      if (recall >= kEnoughRecall || effort == task_.last_effort) break;
+      points.push_back(PointAfter(points.empty() ? RecallPoint() : points.back(), before, queries));
+      points.back().effort = effort;
+      if (points.back().recall >= kEnoughRecall || effort == task_.last_effort) break;
     }
     return RecallCurve(std::move(points));
   }
@@ -102,19 +114,23 @@ class CurveMeter {
     return {};
   }
 
-  double MeanOfFirst(size_t queries) const {
-    double sum = 0;
-    for (size_t q = 0; q < queries; q++) sum += shares_[q];
-    return sum / static_cast<double>(queries);
-  }
-
-  // Never 0: that no row was missed in so many does not mean that none ever is.
-  float ErrorOfFirst(size_t queries) const {
-    const double mean = MeanOfFirst(queries), n = static_cast<double>(queries);
-    double squares = 0;
-    for (size_t q = 0; q < queries; q++) squares += (shares_[q] - mean) * (shares_[q] - mean);
-    const double least = 0.5 / (n * static_cast<double>(params_.k));
-    return static_cast<float>(std::max(least, std::sqrt(squares / n / n)));
+  // The recall of all queries before, and what the first so many gained.
+  RecallPoint PointAfter(const RecallPoint& last, const std::vector<double>& before,
+                         size_t queries) const {
+    std::vector<double> gains(queries), shares(queries);
+    for (size_t q = 0; q < queries; q++) {
+      shares[q] = shares_[q];
+      gains[q] = shares_[q] - before[q];
+    }
+    const Sample gain(gains), share(shares);
+    const double recall = std::min(1.0, double{last.recall} + std::max(0.0, gain.mean));
+    // Either way of estimating is sound. Never 0: that no row was missed in so many does not mean
+    // that none ever is.
+    const double of_sum = std::hypot(double{last.error}, gain.error);
+    const double least = 0.5 / static_cast<double>(queries * params_.k);
+    const double error =
+        std::max(least, last.effort == 0 ? share.error : std::min(of_sum, share.error));
+    return {0, static_cast<float>(recall), static_cast<float>(error)};
   }
 
   const CalibrationTask& task_;

@@ -74,6 +74,11 @@ class Index {
   // Search() scans.
   virtual uint32_t EffortFor(double target_recall) const = 0;
   uint32_t default_effort() const { return EffortFor(0); }
+  // The share of the 10 nearest of all rows that searches with this effort find: 1 where they scan;
+  // none when it was not measured.
+  std::optional<double> ExpectedRecall(uint32_t effort) const;
+  // Whether such a search scans all rows.
+  bool Scans(uint32_t effort) const;
   // What was measured of searches when the index was built; empty when nothing was.
   virtual const RecallCurves& recall_curves() const = 0;
 

@@ -42,6 +42,7 @@ Result<RecallCurves> MeasureLists(vfdw_metric metric, const SharedStore& store,
       metric,
       held_out,
       /*last_effort=*/static_cast<uint32_t>(lists.count()),
+      /*rows_per_effort=*/static_cast<double>(store->size()) / std::max<size_t>(1, lists.count()),
       /*effort_is_at_least_k=*/false,
       /*filter_shares=*/{},
       [&index](const float* query, const SearchParams& params, bool, std::vector<Candidate>* out) {

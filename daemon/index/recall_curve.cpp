@@ -23,8 +23,12 @@ double LogInterpolate(double position, double y0, double y1) {
   return y0 * std::pow(y1 / y0, position);
 }
 
-// Recalls of 1 have no logarithm of their misses.
-constexpr double kLeastMissed = 1e-6;
+// What is missed at `after` for the interpolation: recalls of 1 have no logarithm of their misses, and
+// where all lists were scanned it falls to nothing at once.
+double MissedAfter(double missed_before, double recall_after) {
+  constexpr double kMostFall = 4;
+  return std::max({1e-6, 1 - recall_after, missed_before / kMostFall});
+}
 
 }  // namespace
 
@@ -36,7 +40,7 @@ std::optional<double> RecallCurve::EffortFor(double target) const {
     if (upper < target) continue;
     const double lower = Lowered(points_[i - 1], kErrorsBelow);
     // All points before miss the target, so lower < target <= upper.
-    const double missed = std::max(kLeastMissed, 1 - upper);
+    const double missed = MissedAfter(1 - lower, upper);
     const double position = std::log((1 - lower) / (1 - target)) / std::log((1 - lower) / missed);
     return LogInterpolate(std::clamp(position, 0.0, 1.0), points_[i - 1].effort, points_[i].effort);
   }
@@ -48,8 +52,8 @@ double RecallCurve::Interpolate(double effort, double errors_below) const {
   for (size_t i = 1; i < points_.size(); i++) {
     if (effort > points_[i].effort) continue;
     const double position = LogPosition(effort, points_[i - 1].effort, points_[i].effort);
-    const double before = std::max(kLeastMissed, 1 - Lowered(points_[i - 1], errors_below));
-    const double after = std::max(kLeastMissed, 1 - Lowered(points_[i], errors_below));
+    const double before = std::max(1e-6, 1 - Lowered(points_[i - 1], errors_below));
+    const double after = MissedAfter(before, Lowered(points_[i], errors_below));
     return 1 - LogInterpolate(position, before, after);
   }
   return Lowered(points_.back(), errors_below);
@@ -79,12 +83,12 @@ std::optional<double> RecallCurves::EffortFor(double target, double k) const {
     if (measured.share < 1) continue;
     const std::optional<double> effort = measured.curve.EffortFor(target);
     if (k <= measured.k) {
-      if (below_k == 0) return effort;
-      // In proportion to k at most, for what is k times as much finds each of k rows as well.
-      const double at_most = below * k / below_k;
-      if (!effort) return at_most;
-      const double position = LogPosition(k, below_k, measured.k);
-      return std::min(at_most, LogInterpolate(position, below, std::max(below, *effort)));
+      if (below_k == 0 || (k == measured.k && effort)) return effort;
+      // Where more was not measured because a scan is cheaper, at least so much is needed.
+      constexpr double kBeyondMeasured = 1.5;
+      const double above =
+          effort ? *effort : kBeyondMeasured * measured.curve.points().back().effort;
+      return LogInterpolate(LogPosition(k, below_k, measured.k), below, std::max(below, above));
     }
     if (!effort) return std::nullopt;
     before_k = below_k;

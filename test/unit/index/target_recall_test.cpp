@@ -4,7 +4,7 @@
 // More is allowed only where less effort is impossible (k rows in view, one list) or finds too
 // little, or where a scan of all rows was cheaper.
 //
-// TARGET_RECALL_ROWS (20000), _DIMENSIONS (32) and _QUERIES (1000) set the size, TARGET_RECALL_DATA
+// TARGET_RECALL_ROWS (12000), _DIMENSIONS (24) and _QUERIES (500) set the size, TARGET_RECALL_DATA
 // (clustered, uniform or texts) leaves out the other data; TARGET_RECALL_TEXTS is a file of lines
 // as embed_text.cpp reads them, instead of made-up ones. Measured recalls are printed.
 #include <gtest/gtest.h>
@@ -166,9 +166,9 @@ class TargetRecall : public testing::TestWithParam<const char*> {
   void SetUp() override {
     const char* const only = std::getenv("TARGET_RECALL_DATA");
     if (only != nullptr && std::string(only) != GetParam()) GTEST_SKIP();
-    data_ = MakeDataSet(GetParam(), SizeFrom("TARGET_RECALL_ROWS", 20000),
-                        SizeFrom("TARGET_RECALL_DIMENSIONS", 32),
-                        SizeFrom("TARGET_RECALL_QUERIES", 1000));
+    data_ = MakeDataSet(GetParam(), SizeFrom("TARGET_RECALL_ROWS", 12000),
+                        SizeFrom("TARGET_RECALL_DIMENSIONS", 24),
+                        SizeFrom("TARGET_RECALL_QUERIES", 500));
   }
   std::unique_ptr<Index> BuildMeasured(IndexKind kind) {
     const auto began = std::chrono::steady_clock::now();

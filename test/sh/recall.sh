@@ -96,7 +96,7 @@ BEGIN
 	               relation, answers) INTO recall;
 	RETURN recall;
 END $$;
-CREATE FUNCTION check_target(relation text, answers text, target float8, setting text, least int) RETURNS text LANGUAGE plpgsql AS $$
+CREATE FUNCTION check_target(relation text, answers text, target float8, setting text, fewest int) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	found float8;
 	with_less float8;
@@ -107,7 +107,7 @@ BEGIN
 	PERFORM set_config('vector_fdw.target_recall', target::text, true);
 	found := recall_of(relation, answers);
 	took := effort_of(relation, query);
-	IF took.strategy <> 'exact' AND took.effort > least THEN
+	IF took.strategy <> 'exact' AND took.effort > fewest THEN
 		PERFORM set_config('vector_fdw.' || setting, (took.effort - 1)::text, true);
 		with_less := recall_of(relation, answers);
 		PERFORM set_config('vector_fdw.' || setting, '0', true);
@@ -115,8 +115,8 @@ BEGIN
 	RETURN must(found >= target - 0.01 AND (found <= target + 0.03 OR coalesce(with_less, 0) < target),
 		format('%s with target %s finds %s by %s, effort %s; with less effort %s', relation, target, round(found::numeric, 4), took.strategy, took.effort, round(with_less::numeric, 4)));
 END $$;
-SELECT check_target(relation, answers, target, setting, least)
-	FROM (VALUES ('near', 'truth', 'ef_search', 10), ('scattered_near', 'scattered_truth', 'ef_search', 10), ('near_lists', 'truth', 'nprobe', 1)) r (relation, answers, setting, least),
+SELECT check_target(relation, answers, target, setting, fewest)
+	FROM (VALUES ('near', 'truth', 'ef_search', 10), ('scattered_near', 'scattered_truth', 'ef_search', 10), ('near_lists', 'truth', 'nprobe', 1)) r (relation, answers, setting, fewest),
 	     unnest('{0.9,0.95,0.99}'::float8[]) target;
 SELECT must(recall_of('near', 'truth') = 1, 'with target 1 it finds all') FROM set_config('vector_fdw.target_recall', '1', false);
 SQL

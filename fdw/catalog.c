@@ -215,6 +215,7 @@ facts_of_definition(const VfdwDefinition *definition)
 	facts->definition_id = definition->definition_id;
 	facts->ef_search = vfdw_integer_option(definition->options, "ef_search");
 	facts->nprobe = vfdw_integer_option(definition->options, "nprobe");
+	facts->target_recall = vfdw_number_option(definition->options, "target_recall");
 	facts->loaded = definition->loaded;
 	return facts;
 }

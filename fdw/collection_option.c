@@ -50,7 +50,7 @@ static const CollectionOption collection_options[] = {
 	{"ef_search", VALUE_INTEGER, VFDW_MIN_EF_SEARCH, VFDW_MAX_EF_SEARCH, NULL, FITS_HNSW, false},
 	{"nlist", VALUE_INTEGER, 1, 1000000, NULL, FITS_IVF, true},
 	{"nprobe", VALUE_INTEGER, 1, VFDW_MAX_NPROBE, NULL, FITS_IVF, false},
-	{"target_recall", VALUE_NUMBER, 0.01, 1, NULL, FITS_ALL, false},
+	{"target_recall", VALUE_NUMBER, VFDW_MIN_TARGET_RECALL, 1, NULL, FITS_ALL, false},
 	{"quantizer", VALUE_WORD, 0, 0, "none, fp16, sq8, pq", FITS_HNSW | FITS_IVF, true},
 	{"oversample", VALUE_NUMBER, 1, 1000, NULL, FITS_HNSW | FITS_IVF, false},
 	{"storage", VALUE_WORD, 0, 0, "ram, disk", FITS_ALL, true},
@@ -275,4 +275,14 @@ vfdw_integer_option(Jsonb *options, const char *name)
 	if (value == NULL || value->type != jbvNumeric)
 		return 0;
 	return DatumGetInt32(DirectFunctionCall1(numeric_int4, NumericGetDatum(value->val.numeric)));
+}
+
+double
+vfdw_number_option(Jsonb *options, const char *name)
+{
+	JsonbValue *value = find_value(options, name);
+
+	if (value == NULL || value->type != jbvNumeric)
+		return 0;
+	return DatumGetFloat8(DirectFunctionCall1(numeric_float8, NumericGetDatum(value->val.numeric)));
 }

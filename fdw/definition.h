@@ -112,6 +112,8 @@ extern void vfdw_check_collection_options(Jsonb *options, const char *index);
 extern Jsonb *vfdw_merge_collection_options(Jsonb *old, Jsonb *change, bool *rebuild);
 /* An integer of checked options; 0 if it is not there. */
 extern int vfdw_integer_option(Jsonb *options, const char *name);
+/* The same of a number. */
+extern double vfdw_number_option(Jsonb *options, const char *name);
 
 /* daemon_role.c */
 

@@ -56,13 +56,20 @@ rows_text(const VfdwPlan *plan, List *expressions)
 	return text.data;
 }
 
-/* "auto": the daemon measured, when it built the index, which effort its recall needs. */
+/*
+ * "auto": the daemon measured, when it built the index, which effort a target
+ * needs; shown with the target that somebody named.
+ */
 static char *
-effort_text(const char *name, int of_session, int of_collection)
+effort_text(const char *name, int of_session, int of_collection, double target)
 {
 	int effort = of_session != 0 ? of_session : of_collection;
 
-	return effort != 0 ? psprintf("%s=%d", name, effort) : psprintf("%s=auto", name);
+	if (effort != 0)
+		return psprintf("%s=%d", name, effort);
+	if (target != 0)
+		return psprintf("%s=auto target_recall=%g", name, target);
+	return psprintf("%s=auto", name);
 }
 
 static void
@@ -71,8 +78,11 @@ explain_index(const VfdwPlan *plan, const VfdwOptions *options, const VfdwCollec
 {
 	const char *index = facts != NULL ? facts->index : NULL;
 	bool asked = stats != NULL && stats->round_trips > 0;
+	double target = options->target_recall;
 	char *text;
 
+	if (target == 0 && facts != NULL)
+		target = facts->target_recall;
 	if (index == NULL && asked && stats->index[0] != '\0')
 		index = stats->index;
 	if (index == NULL)
@@ -80,10 +90,11 @@ explain_index(const VfdwPlan *plan, const VfdwOptions *options, const VfdwCollec
 	if (options->exact || plan->exact || all_rows)
 		text = psprintf("%s (exact)", index);
 	else if (strcmp(index, "hnsw") == 0)
-		text =
-			effort_text("hnsw ef_search", options->ef_search, facts != NULL ? facts->ef_search : 0);
+		text = effort_text("hnsw ef_search", options->ef_search,
+						   facts != NULL ? facts->ef_search : 0, target);
 	else if (strcmp(index, "ivf") == 0)
-		text = effort_text("ivf nprobe", options->nprobe, facts != NULL ? facts->nprobe : 0);
+		text =
+			effort_text("ivf nprobe", options->nprobe, facts != NULL ? facts->nprobe : 0, target);
 	else
 		text = pstrdup(index);
 	ExplainPropertyText("Index", text, es);

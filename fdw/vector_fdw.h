@@ -116,6 +116,7 @@ typedef struct VfdwCollectionFacts
 	char *definition_id; /* uuid as text */
 	int ef_search;		 /* of options; 0: built-in default */
 	int nprobe;
+	double target_recall;
 	bool loaded;
 } VfdwCollectionFacts;
 

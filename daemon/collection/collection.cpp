@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 namespace vectord {
 namespace {
@@ -21,6 +22,28 @@ const char* MetricName(vfdw_metric metric) {
 #undef VFDW_METRIC_CASE_
   }
   return "unknown";
+}
+
+// The largest effort of searches of the 10 nearest that name none, and the recall that it was
+// measured to have, over all segments. 0: they scan, or it was not measured.
+void ReportEffort(const SegmentSet& set, const Definition& definition,
+                  vfdw::CollectionStatus* status) {
+  const uint32_t chosen =
+      definition.index.kind == IndexKind::kIvf ? definition.nprobe : definition.ef_search;
+  double found = 0;
+  size_t rows = 0;
+  bool all_known = true;
+  for (const SegmentView& segment : set.segments) {
+    if (!segment->has_vectors()) continue;
+    const Index& index = segment->index();
+    const uint32_t effort = chosen != 0 ? chosen : index.EffortFor(definition.target_recall);
+    const std::optional<double> recall = index.ExpectedRecall(effort);
+    if (!index.Scans(effort)) status->effort = std::max(status->effort, effort);
+    all_known = all_known && recall.has_value();
+    found += recall.value_or(0) * static_cast<double>(segment.live_rows);
+    rows += segment.live_rows;
+  }
+  if (all_known && rows > 0) status->measured_recall = found / static_cast<double>(rows);
 }
 
 }  // namespace
@@ -231,12 +254,7 @@ vfdw::CollectionStatus Collection::GetStatus() const {
   status.builds = builds_;
   status.serving = current_ != nullptr;
   if (current_) {
-    for (const SegmentView& segment : current_->segments)
-      if (segment->has_vectors())
-        status.effort = std::max(status.effort, segment->index().default_effort());
-    const uint32_t chosen =
-        definition_->index.kind == IndexKind::kIvf ? definition_->nprobe : definition_->ef_search;
-    if (chosen != 0) status.effort = chosen;
+    ReportEffort(*current_, *definition_, &status);
     status.rows = current_->rows;
     status.deleted_rows = current_->deleted_rows;
     status.null_vectors = current_->rows - current_->vector_rows;

@@ -60,7 +60,7 @@ Status ReadDimensions(const std::string& name, const Json& value, Definition* de
 }
 
 Status ReadTargetRecall(const std::string& name, const Json& value, Definition* definition) {
-  return ReadNumber(name, value, 0.01, 1, &definition->target_recall);
+  return ReadNumber(name, value, VFDW_MIN_TARGET_RECALL, 1, &definition->target_recall);
 }
 
 Status ReadMemoryLimit(const std::string& name, const Json& value, Definition* definition) {

@@ -229,6 +229,7 @@ SearchParams ResultStream::ParamsFor(uint32_t segment, size_t wanted, bool appro
   params.cancelled = cancelled;
   params.effort = view->index().kind() == IndexKind::kIvf ? query_.nprobe : query_.ef_search;
   params.oversample = query_.oversample;
+  params.target_recall = query_.target_recall;
   params.allowed_rows = AllowedRows(segment);
   if (last_) params.after = BoundFor(*view, *last_);
   return params;

@@ -47,7 +47,8 @@ struct Query {
   vfdw_metric metric = VFDW_METRIC_L2;
   uint64_t k = 0;  // rows wanted at first; 0: all
   bool exact = false;
-  uint32_t ef_search = 0, nprobe = 0;  // 0: the definition's, then the index's
+  uint32_t ef_search = 0, nprobe = 0;  // 0: what target_recall needs
+  double target_recall = 0;            // 0: the index's default
   double oversample = 0;               // the definition's
   std::optional<StreamPosition> after;
   uint64_t sample_rows = 0;  // unordered only: as many rows by chance

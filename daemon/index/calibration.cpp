@@ -1,96 +1,225 @@
 // calibration.cpp - see calibration.h.
+//
+// A walk of more effort goes through all that one of less effort goes through, so what a query
+// finds only ever rises. Hence fewer queries do for large efforts: only what those find in addition
+// is added to the recall of all queries so far.
 #include "daemon/index/calibration.h"
 
 #include <algorithm>
-#include <atomic>
+#include <cmath>
+#include <utility>
 
 #include "daemon/base/thread_pool.h"
 #include "daemon/index/exact_scan.h"
+#include "daemon/index/held_out_truth.h"
 
 namespace vectord {
 namespace {
 
-constexpr size_t kNeighbours = 10;
 constexpr size_t kSmallestTable = 5000;
+// Nothing more is measured then.
+constexpr double kEnoughRecall = 0.9985;
 
-// Each query costs an exact scan; on large tables fewer must do. With 200 queries the standard
-// error of a recall near 0.98 is about 0.005.
-size_t QueriesFor(size_t rows) {
-  constexpr size_t kRowsScanned = 60000000;
-  return std::clamp<size_t>(kRowsScanned / rows, 200, 500);
-}
+// A k to be measured, and with how many queries: many neighbours of one query say more than few.
+struct KnownK {
+  uint32_t k;
+  size_t queries;
+};
+constexpr KnownK kMeasuredK[] = {{1, 1000},  {10, 1000}, {30, 300},
+                                 {100, 200}, {300, 100}, {1000, 60}};
+constexpr size_t kFilterQueries = 160;
 
-using Answers = std::vector<std::vector<Candidate>>;
-
-// Runs one search for each held-out row, on all threads.
-template <class Search>
-Status ForEachQuery(const CalibrationTask& task, const BuildControl& control, Search search) {
-  std::vector<Status> failures(task.held_out.size());
-  const auto run = [&](size_t begin, size_t end, int) {
-    for (size_t i = begin; i < end; i++) failures[i] = search(i, task.store.row(task.held_out[i]));
-  };
-  VFDW_RETURN_IF_ERROR(
-      ParallelFor(control.threads, task.held_out.size(), /*grain=*/1, run, control.cancelled));
-  for (const Status& failure : failures) VFDW_RETURN_IF_ERROR(failure);
-  return {};
-}
+using AllAnswers = std::vector<std::vector<TrueDistances>>;
 
 // Of ties at the end of the true answer any is right, so distances are compared, not rows.
-size_t CountHits(const std::vector<Candidate>& found, const std::vector<Candidate>& truth) {
-  if (truth.empty()) return 0;
-  const double farthest = truth.back().distance;
+double ShareFound(const std::vector<Candidate>& found, const TrueDistances& truth, size_t k) {
+  const size_t wanted = std::min(k, truth.size());
+  if (wanted == 0) return 1;
   size_t hits = 0;
   for (const Candidate& candidate : found)
-    if (vfdw_compare_distances(candidate.distance, farthest) <= 0) hits++;
-  return std::min(hits, truth.size());
+    if (vfdw_compare_distances(candidate.distance, truth[wanted - 1]) <= 0) hits++;
+  return static_cast<double>(std::min(hits, wanted)) / static_cast<double>(wanted);
+}
+
+// How many of n queries go on with an effort, so that no effort costs more than some scans of all.
+size_t QueriesAt(const CalibrationTask& task, uint32_t effort, size_t n) {
+  constexpr double kElements = 2e9;
+  constexpr size_t kLeast = 150;
+  const double elements = effort * task.rows_per_effort * task.store.dimensions();
+  const double affordable = std::min(1e6, kElements / elements);
+  return std::clamp(static_cast<size_t>(affordable), std::min(n, kLeast), n);
+}
+
+// A third more each time, then half, then twice.
+uint32_t NextEffort(uint32_t effort) {
+  if (effort < 128) return effort + std::max(1u, effort / 3);
+  return effort < 512 ? effort + effort / 2 : 2 * effort;
+}
+
+// A mean and its standard error.
+struct Sample {
+  explicit Sample(const std::vector<double>& values) {
+    const double n = static_cast<double>(values.size());
+    for (const double value : values) mean += value / n;
+    double squares = 0;
+    for (const double value : values) squares += (value - mean) * (value - mean);
+    error = std::sqrt(squares) / n;
+  }
+  double mean = 0, error = 0;
+};
+
+class CurveMeter {
+ public:
+  CurveMeter(const CalibrationTask& task, const BuildControl& control, const SearchParams& params,
+             bool filtered, const std::vector<TrueDistances>& truth, size_t queries)
+      : task_(task),
+        control_(control),
+        params_(params),
+        filtered_(filtered),
+        truth_(truth),
+        shares_(std::min(queries, truth.size()), 0.0) {}
+
+  Result<RecallCurve> Measure() {
+    const uint32_t first =
+        task_.effort_is_at_least_k ? static_cast<uint32_t>(params_.k) : uint32_t{1};
+    std::vector<RecallPoint> points;
+    if (first > task_.last_effort || shares_.empty()) return RecallCurve();
+    for (uint32_t effort = first;; effort = NextEffort(effort)) {
+      effort = std::min(effort, task_.last_effort);
+      const size_t queries = QueriesAt(task_, effort, shares_.size());
+      const std::vector<double> before = shares_;
+      VFDW_RETURN_IF_ERROR(SearchWith(effort, queries));
+      points.push_back(PointAfter(points.empty() ? RecallPoint() : points.back(), before, queries));
+      points.back().effort = effort;
+      if (points.back().recall >= kEnoughRecall || effort == task_.last_effort) break;
+    }
+    return RecallCurve(std::move(points));
+  }
+
+ private:
+  Status SearchWith(uint32_t effort, size_t queries) {
+    std::vector<Status> failures(queries);
+    const auto run = [&](size_t begin, size_t end, int) {
+      SearchParams params = params_;
+      params.effort = effort;
+      std::vector<Candidate> found;
+      for (size_t q = begin; q < end; q++) {
+        failures[q] = task_.search(task_.store.row(task_.held_out[q]), params, filtered_, &found);
+        shares_[q] = ShareFound(found, truth_[q], params.k);
+      }
+    };
+    VFDW_RETURN_IF_ERROR(
+        ParallelFor(control_.threads, queries, /*grain=*/4, run, control_.cancelled));
+    for (const Status& failure : failures) VFDW_RETURN_IF_ERROR(failure);
+    return {};
+  }
+
+  // The recall of all queries before, and what the first so many gained.
+  RecallPoint PointAfter(const RecallPoint& last, const std::vector<double>& before,
+                         size_t queries) const {
+    std::vector<double> gains(queries), shares(queries);
+    for (size_t q = 0; q < queries; q++) {
+      shares[q] = shares_[q];
+      gains[q] = shares_[q] - before[q];
+    }
+    const Sample gain(gains), share(shares);
+    const double recall = std::min(1.0, double{last.recall} + std::max(0.0, gain.mean));
+    // Either way of estimating is sound. Never 0: that no row was missed in so many does not mean
+    // that none ever is.
+    const double of_sum = std::hypot(double{last.error}, gain.error);
+    const double least = 0.5 / static_cast<double>(queries * params_.k);
+    const double error =
+        std::max(least, last.effort == 0 ? share.error : std::min(of_sum, share.error));
+    return {0, static_cast<float>(recall), static_cast<float>(error)};
+  }
+
+  const CalibrationTask& task_;
+  const BuildControl& control_;
+  const SearchParams params_;
+  const bool filtered_;
+  const std::vector<TrueDistances>& truth_;
+  std::vector<double> shares_;  // of the truth, that each query found at the last effort
+};
+
+// A bitmap of the rows that are not held out, and of the given share of them.
+std::vector<uint64_t> OthersByChance(const CalibrationTask& task, double share) {
+  std::vector<uint64_t> rows((task.store.size() + 63) / 64, 0);
+  const auto bound = static_cast<uint64_t>(share * 4294967296.0);
+  for (size_t row = 0; row < task.store.size(); row++) {
+    // Fibonacci hashing, twice: neighbouring rows have nothing in common.
+    uint64_t hash = (row + 1) * 0x9e3779b97f4a7c15u;
+    hash = (hash ^ (hash >> 32)) * 0x9e3779b97f4a7c15u;
+    if (hash >> 32 < bound) rows[row / 64] |= uint64_t{1} << (row % 64);
+  }
+  for (const uint32_t row : task.held_out) rows[row / 64] &= ~(uint64_t{1} << (row % 64));
+  return rows;
+}
+
+// Such a filter is answered by a scan of what it lets pass.
+bool IsWorthMeasuring(const CalibrationTask& task, double share) {
+  return share * static_cast<double>(task.store.size()) >= kSmallestTable;
+}
+
+// Each query's answers are as many as the largest k that it will be used for wants.
+std::vector<size_t> WantedAnswers(const CalibrationTask& task) {
+  std::vector<size_t> wanted(task.held_out.size(), 0);
+  for (const KnownK& known : kMeasuredK) {
+    // Of small tables so many rows are no neighbours, and a scan gives them.
+    if (known.k * 20 > task.store.size()) continue;
+    if (task.effort_is_at_least_k && known.k > task.last_effort) continue;
+    for (size_t q = 0; q < std::min(known.queries, wanted.size()); q++) wanted[q] = known.k;
+  }
+  return wanted;
 }
 
 }  // namespace
 
-std::vector<uint32_t> ChooseHeldOut(size_t rows) {
+std::vector<uint32_t> ChooseHeldOut(size_t rows, size_t dimensions) {
   std::vector<uint32_t> held_out;
   if (rows < kSmallestTable) return held_out;
-  const size_t queries = QueriesFor(rows);
+  // Each query costs an exact scan; on large tables fewer must do. With 400 queries the standard
+  // error of a recall near 0.95 is about 0.005.
+  constexpr size_t kElementsCompared = size_t{40} << 30;
+  const size_t affordable = std::clamp<size_t>(kElementsCompared / rows / dimensions, 400, 1000);
+  const size_t queries = std::min(affordable, rows / 20);
   for (size_t i = 0; i < queries; i++)
     held_out.push_back(static_cast<uint32_t>((i * rows + rows / 2) / queries));
   return held_out;
 }
 
-uint32_t ChooseEffort(const CalibrationTask& task, const std::vector<EffortRecall>& curve) {
-  return curve.back().recall >= task.target_recall ? curve.back().effort : task.last_effort + 1;
-}
-
-Result<std::vector<EffortRecall>> MeasureRecall(const CalibrationTask& task,
-                                                const BuildControl& control) {
-  SearchParams params;
-  params.k = kNeighbours;
-  params.cancelled = control.cancelled;
-  std::vector<uint64_t> others((task.store.size() + 63) / 64, ~uint64_t{0});
-  for (const uint32_t row : task.held_out) others[row / 64] &= ~(uint64_t{1} << (row % 64));
-  params.allowed_rows = others.data();
-
-  Answers truth(task.held_out.size());
-  VFDW_RETURN_IF_ERROR(ForEachQuery(task, control, [&](size_t i, const float* query) {
-    SearchStats stats;
-    return ExactScan(task.store, task.metric, query, params, &truth[i], &stats);
-  }));
-  size_t wanted = 0;
-  for (const auto& answer : truth) wanted += answer.size();
-
-  std::vector<EffortRecall> curve;
-  for (uint32_t effort = task.first_effort;; effort += std::max(1u, effort / 4)) {
-    effort = std::min(effort, task.last_effort);
-    params.effort = effort;
-    std::atomic<size_t> hits{0};
-    VFDW_RETURN_IF_ERROR(ForEachQuery(task, control, [&](size_t i, const float* query) {
-      std::vector<Candidate> found;
-      const Status status = task.search(query, params, &found);
-      hits += CountHits(found, truth[i]);
-      return status;
-    }));
-    curve.push_back({effort, wanted == 0 ? 1.0 : static_cast<double>(hits) / wanted});
-    if (curve.back().recall >= task.target_recall || effort == task.last_effort) return curve;
+Result<RecallCurves> MeasureRecall(const CalibrationTask& task, const BuildControl& control) {
+  RecallCurves curves;
+  if (task.held_out.empty()) return curves;
+  std::vector<std::vector<uint64_t>> bitmaps = {OthersByChance(task, 1)};
+  const std::vector<size_t> wanted = WantedAnswers(task);
+  std::vector<TruthQuestion> questions = {{bitmaps[0].data(), wanted}};
+  std::vector<float> shares = {1};
+  for (const float share : task.filter_shares) {
+    if (!IsWorthMeasuring(task, share)) continue;
+    bitmaps.push_back(OthersByChance(task, share));
+    shares.push_back(share);
+    questions.push_back(
+        {bitmaps.back().data(), std::vector<size_t>(std::min(kFilterQueries, wanted.size()),
+                                                    size_t{RecallCurves::kMainK})});
   }
+  VFDW_ASSIGN_OR_RETURN(
+      const AllAnswers truth,
+      FindTrueDistances(task.store, task.metric, task.held_out, questions, control));
+
+  SearchParams params;
+  params.cancelled = control.cancelled;
+  for (const KnownK& known : kMeasuredK) {
+    if (wanted.front() < known.k) break;
+    params.k = known.k;
+    for (size_t i = 0; i < shares.size(); i++) {
+      if (i > 0 && known.k != RecallCurves::kMainK) break;
+      params.allowed_rows = bitmaps[i].data();
+      CurveMeter meter(task, control, params, /*filtered=*/i > 0, truth[i], known.queries);
+      VFDW_ASSIGN_OR_RETURN(RecallCurve curve, meter.Measure());
+      if (!curve.points().empty()) curves.Add({known.k, shares[i], std::move(curve)});
+    }
+  }
+  return curves;
 }
 
 }  // namespace vectord

@@ -12,41 +12,36 @@
 
 #include "daemon/index/build_control.h"
 #include "daemon/index/index.h"
+#include "daemon/index/recall_curve.h"
 
 namespace vectord {
-
-// Recall@10 of searches with this effort.
-struct EffortRecall {
-  uint32_t effort;
-  double recall;
-};
 
 struct CalibrationTask {
   const VectorStore& store;
   vfdw_metric metric;
-  const std::vector<uint32_t>& held_out;  // rows used as queries, which no search may find
-  uint32_t first_effort, last_effort;
-  double target_recall;
-  // One search, held-out rows left out. Called by several threads at once.
-  std::function<Status(const float* query, const SearchParams& params, std::vector<Candidate>* out)>
+  // Rows used as queries, which no search may find; in an order by chance, since the first few
+  // stand for all.
+  const std::vector<uint32_t>& held_out;
+  uint32_t last_effort;    // beyond it Index::Search() scans
+  double rows_per_effort;  // a search costs, for each unit of effort, as much as a scan of so many
+                           // rows
+  bool effort_is_at_least_k;
+  // Shares of filters to measure, falling, each below 1.
+  std::vector<float> filter_shares;
+  // One search: params.allowed_rows never has a held-out row, and all others unless `filtered`.
+  // Called by several threads at once.
+  std::function<Status(const float* query, const SearchParams& params, bool filtered,
+                       std::vector<Candidate>* out)>
       search;
 };
 
-// Measures rising efforts until one reaches the target or last_effort is passed. Never empty when
-// OK; efforts and, but for noise, recalls rise.
-Result<std::vector<EffortRecall>> MeasureRecall(const CalibrationTask& task,
-                                                const BuildControl& control);
+// Measures rising efforts, at several k, until nearly all is found or last_effort is reached.
+// Without held-out rows there are no curves.
+Result<RecallCurves> MeasureRecall(const CalibrationTask& task, const BuildControl& control);
 
-// Rows for held_out of an index over `rows` rows: evenly spread, none when the table is so small
-// that an exact scan will answer anyway.
-std::vector<uint32_t> ChooseHeldOut(size_t rows);
-
-// The effort to use by default: the last measured, or one more than last_effort when even that
-// missed the target. REQUIRES: a search with more than last_effort is answered by an exact scan.
-uint32_t ChooseEffort(const CalibrationTask& task, const std::vector<EffortRecall>& curve);
-
-// What the default effort of an index is calibrated to.
-constexpr double kDefaultTargetRecall = 0.98;
+// Rows for held_out of an index over `rows` rows of some dimensions: evenly spread, none when the
+// table is so small that an exact scan will answer anyway.
+std::vector<uint32_t> ChooseHeldOut(size_t rows, size_t dimensions);
 
 }  // namespace vectord
 

@@ -15,8 +15,6 @@ enum class Outcome { kFound, kGaveUp, kCancelled };
 // Rows nearest to the query that the look around ends with. It meets about ten times as many, of
 // which the share of allowed ones is taken.
 constexpr uint32_t kFewestNearby = 48, kMostNearby = 300;
-// Where so many are allowed, an ordinary walk meets enough of them; measured, it is as fast.
-constexpr double kLeastPlainShare = 0.3;
 constexpr uint32_t kFirstMetPerEffort = 4;
 // As common near the query as anywhere, but for chance: at least this part of the share in all.
 constexpr double kLeastLocalShare = 0.5;

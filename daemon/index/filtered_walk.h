@@ -22,6 +22,9 @@
 
 namespace vectord {
 
+// Where so many are allowed, an ordinary walk meets enough of them; measured, it is as fast.
+constexpr double kLeastPlainShare = 0.3;
+
 // Leaves *out empty when it gave up: the allowed rows are far from the query or hang together too
 // little; then an exact scan answers better.
 // REQUIRES: params.allowed_rows has rows_allowed rows, at least `effort`; effort >= params.k.

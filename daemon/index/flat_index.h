@@ -17,7 +17,11 @@ class FlatIndex final : public Index {
 
   IndexKind kind() const override { return IndexKind::kFlat; }
   size_t memory_bytes() const override { return sizeof(*this); }
-  uint32_t default_effort() const override { return 0; }
+  uint32_t EffortFor(double) const override { return 0; }
+  const RecallCurves& recall_curves() const override {
+    static const RecallCurves none;
+    return none;
+  }
 
  private:
   Plan PlanSearch(const SearchParams&, size_t) const override {

@@ -13,50 +13,60 @@
 
 #include "daemon/index/calibration.h"
 #include "daemon/index/code_keys.h"
+#include "daemon/index/exact_scan.h"
+#include "daemon/index/filtered_walk.h"
 #include "daemon/index/hnsw_index.h"
 #include "daemon/index/hnsw_linker.h"
 #include "daemon/index/hnsw_walk.h"
 #include "daemon/index/scratch_pool.h"
-#include "shared/limits.h"
 
 namespace vectord {
 namespace {
 
-// Below this nothing is gained: a search then costs little more than its fixed part.
-constexpr uint32_t kLeastDefaultEffort = 40;
 // Of tables too small to be measured.
 constexpr uint32_t kUnmeasuredEffort = 100;
 
-// The least effort that finds the held-out rows' neighbours in the graph without them.
-Result<uint32_t> MeasureEffort(const HnswGraph& graph, vfdw_metric metric, const VectorStore& store,
-                               const std::vector<uint32_t>& held_out, const BuildControl& control) {
-  // Beyond this an exact scan is cheaper, and Index::Search() makes it.
-  const double largest = static_cast<double>(store.size()) / HnswIndex::CostInRows(graph, 1);
-  const uint32_t last_effort = static_cast<uint32_t>(
-      std::clamp(largest, static_cast<double>(kLeastDefaultEffort), double{VFDW_MAX_EF_SEARCH}));
+// How often rows that pass a filter are met depends on their share; the walks for the shares above
+// and between these differ little (hnsw_index.cpp).
+const std::vector<float> kFilterShares = {0.2f, 0.04f};
+
+// What searches for the held-out rows' neighbours find in the graph without them.
+Result<RecallCurves> MeasureGraph(const HnswGraph& graph, vfdw_metric metric,
+                                  const VectorStore& store, const std::vector<uint32_t>& held_out,
+                                  const BuildControl& control) {
   ScratchPool<WalkScratch> scratch_pool;
   const CalibrationTask task{
       store,
       metric,
       held_out,
-      kLeastDefaultEffort,
-      last_effort,
-      kDefaultTargetRecall,
-      [&](const float* query, const SearchParams& params, std::vector<Candidate>* out) {
-        SearchParams unfiltered = params;
-        unfiltered.allowed_rows = nullptr;  // the graph does not have the held-out rows
+      HnswIndex::LastEffort(graph, store.size()),
+      HnswIndex::CostInRows(graph, 1),
+      /*effort_is_at_least_k=*/true,
+      kFilterShares,
+      [&](const float* query, const SearchParams& params, bool filtered,
+          std::vector<Candidate>* out) {
         SearchStats stats;
         const auto scratch = scratch_pool.Borrow();
-        return WalkGraph(graph, store, metric, query, unfiltered, params.effort, scratch.get(), out,
-                         &stats);
+        if (!filtered) {
+          SearchParams unfiltered = params;
+          unfiltered.allowed_rows = nullptr;  // the graph does not have the held-out rows
+          return WalkGraph(graph, store, metric, query, unfiltered, params.effort, scratch.get(),
+                           out, &stats);
+        }
+        const size_t allowed = CountAllowed(params.allowed_rows, store.size());
+        if (allowed > params.effort)
+          VFDW_RETURN_IF_ERROR(WalkAllowedRows(graph, store, metric, query, params, allowed,
+                                               params.effort, scratch.get(), out, &stats));
+        if (allowed > params.effort && out->size() >= params.k) return Status();
+        return ExactScan(store, metric, query, params, out, &stats);
       }};
-  VFDW_ASSIGN_OR_RETURN(const std::vector<EffortRecall> curve, MeasureRecall(task, control));
-  return ChooseEffort(task, curve);
+  return MeasureRecall(task, control);
 }
 
-// Moves the rows to be measured with to the end; returns them. They are on the bottom level only.
-std::vector<uint32_t> HoldOut(size_t rows, LinkingOrder* order) {
-  const std::vector<uint32_t> chosen = ChooseHeldOut(rows);
+// Moves the rows to be measured with to the end; returns them, in an order by chance, as the
+// linking order is. They are on the bottom level only.
+std::vector<uint32_t> HoldOut(const VectorStore& store, LinkingOrder* order) {
+  const std::vector<uint32_t> chosen = ChooseHeldOut(store.size(), store.dimensions());
   const size_t upper_rows = order->seats.empty() ? 0 : order->seats.front();
   const auto begin = std::stable_partition(
       order->rows.begin() + static_cast<std::ptrdiff_t>(upper_rows), order->rows.end(),
@@ -96,8 +106,8 @@ Result<HnswBuild> BuildHnswGraph(const IndexSpec& spec, const VectorStore& store
                                  const BuildControl& control) {
   LinkingOrder order = ChooseLinkingOrder(spec, store);
   std::vector<uint32_t> held_out;
-  if (spec.ef_search == 0) held_out = HoldOut(store.size(), &order);
-  HnswBuild build{{}, spec.ef_search != 0 ? spec.ef_search : kUnmeasuredEffort};
+  if (spec.ef_search == 0) held_out = HoldOut(store, &order);
+  HnswBuild build{{}, spec.ef_search != 0 ? spec.ef_search : kUnmeasuredEffort, {}};
   const size_t rows = order.rows.size(), measured_rows = rows - held_out.size();
   VFDW_ASSIGN_OR_RETURN(Codes codes, MakeGraphCodes(spec, store, control));
   VFDW_ASSIGN_OR_RETURN(const auto linker,
@@ -106,8 +116,7 @@ Result<HnswBuild> BuildHnswGraph(const IndexSpec& spec, const VectorStore& store
   if (!held_out.empty()) {
     HnswGraph graph = linker->Seal(measured_rows);
     graph.codes = codes.searching;
-    VFDW_ASSIGN_OR_RETURN(build.default_effort,
-                          MeasureEffort(graph, spec.metric, store, held_out, control));
+    VFDW_ASSIGN_OR_RETURN(build.curves, MeasureGraph(graph, spec.metric, store, held_out, control));
     linker->Reopen(std::move(graph));
     VFDW_RETURN_IF_ERROR(linker->Link(measured_rows, rows, control));
   }

@@ -15,7 +15,8 @@ namespace vectord {
 
 struct HnswBuild {
   HnswGraph graph;
-  uint32_t default_effort;  // the spec's, or what the rows were measured to need
+  uint32_t given_effort;  // the spec's, or one for tables too small to be measured
+  RecallCurves curves;    // empty where the effort was given
 };
 
 // May throw what the allocator throws; BuildIndex() catches it.

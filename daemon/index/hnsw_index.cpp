@@ -2,6 +2,7 @@
 #include "daemon/index/hnsw_index.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "daemon/index/filtered_walk.h"
@@ -15,18 +16,36 @@ constexpr double kLeastShareOfFilteredWalk = 0.01;
 // Measured with 200,000 x 128 at shares from 0.05 to 0.9: a filtered walk takes 2 to 3 times as
 // long, and few rows scanned stay in the processor's cache.
 constexpr double kFilteredAgainstUnfiltered = 4;
-// Measured: where few are allowed, links that are missing cost recall, which a wider beam gives
-// back.
-constexpr double kSmallShare = 0.2, kEffortAtSmallShare = 1.5;
+// Where few are allowed, links that are missing cost recall, which a wider beam gives back: this
+// much where it was not measured.
+constexpr double kUnmeasuredWidening = 1.5;
+// Below this nothing is gained: a search then costs little more than its fixed part. Not for
+// targets that somebody named.
+constexpr size_t kLeastDefaultEffort = 40;
+// Calls for a scan.
+constexpr size_t kNoEffort = size_t{VFDW_MAX_EF_SEARCH} + 1;
+
+// An effort that somebody named is what a search of all rows needs.
+size_t WidenGivenEffort(const SearchParams& params, double share) {
+  constexpr double kSmallShare = 0.2;
+  const size_t effort = std::max(size_t{params.effort}, params.k);
+  if (params.allowed_rows == nullptr || share >= kSmallShare) return effort;
+  return static_cast<size_t>(static_cast<double>(effort) * kUnmeasuredWidening);
+}
 
 }  // namespace
 
 HnswIndex::HnswIndex(std::shared_ptr<const VectorStore> store, vfdw_metric metric, HnswGraph graph,
-                     uint32_t default_effort)
-    : Index(std::move(store), metric), graph_(std::move(graph)), default_effort_(default_effort) {}
+                     uint32_t given_effort, RecallCurves curves)
+    : Index(std::move(store), metric),
+      graph_(std::move(graph)),
+      given_effort_(given_effort),
+      curves_(std::move(curves)),
+      default_target_(
+          curves_.empty() ? 0 : DefaultTarget(curves_, LastEffort(graph_, this->store().size()))) {}
 
 size_t HnswIndex::memory_bytes() const {
-  return sizeof(*this) + graph_.memory_bytes() + scratch_.memory_bytes();
+  return sizeof(*this) + graph_.memory_bytes() + curves_.memory_bytes() + scratch_.memory_bytes();
 }
 
 // A walk computes about m distances for each row of its beam (measured with m 16: 3 to 20), and a
@@ -36,22 +55,47 @@ double HnswIndex::CostInRows(const HnswGraph& graph, size_t effort) {
   return kRandomAgainstSequential * static_cast<double>(effort) * (graph.bottom_degree / 2);
 }
 
+uint32_t HnswIndex::LastEffort(const HnswGraph& graph, size_t rows) {
+  const double largest = static_cast<double>(rows) / CostInRows(graph, 1);
+  return static_cast<uint32_t>(std::clamp(largest, 1.0, double{VFDW_MAX_EF_SEARCH}));
+}
+
+// A walk that keeps the rows of a filter by chance and goes on until it has e of them goes as far
+// as an unfiltered one of effort e / share: among the k / share nearest are the k wanted.
+size_t HnswIndex::ChooseEffort(double target_recall, size_t k, double share) const {
+  const bool named = target_recall > 0;
+  if (curves_.empty()) return named ? kNoEffort : std::max(size_t{given_effort_}, k);
+  const double target = named ? target_recall : default_target_;
+  if (target >= 1) return kNoEffort;
+  const bool plain = share >= kLeastPlainShare;
+  const std::optional<double> unfiltered =
+      curves_.EffortFor(target, plain ? static_cast<double>(k) / share : static_cast<double>(k));
+  if (!unfiltered) return kNoEffort;
+  const std::optional<double> factor =
+      plain ? share : curves_.WideningFor(target, share, kUnmeasuredWidening);
+  if (!factor) return kNoEffort;
+  const double effort = std::min(std::ceil(*unfiltered * *factor), double{kNoEffort});
+  return std::max({static_cast<size_t>(effort), k, named ? 1 : kLeastDefaultEffort});
+}
+
+uint32_t HnswIndex::EffortFor(double target_recall) const {
+  return static_cast<uint32_t>(ChooseEffort(target_recall, RecallCurves::kMainK, /*share=*/1));
+}
+
 Index::Plan HnswIndex::PlanSearch(const SearchParams& params, size_t rows_allowed) const {
-  const size_t asked = params.effort != 0 ? params.effort : default_effort_;
-  size_t effort = std::max(asked, params.k);
+  const double share = static_cast<double>(rows_allowed) / static_cast<double>(store().size());
+  size_t effort = params.effort != 0 ? WidenGivenEffort(params, share)
+                                     : ChooseEffort(params.target_recall, params.k, share);
   // Rows that are to be compared must be found first.
   if (graph_.codes && params.oversample > 0)
     effort =
         std::max(effort, CountToCompare(graph_.codes->quantizer(), params.k, params.oversample));
   const Plan scan{0, std::numeric_limits<double>::infinity()};
   if (graph_.linked_rows == 0 || effort > VFDW_MAX_EF_SEARCH || rows_allowed == 0) return scan;
-  if (params.allowed_rows == nullptr)
-    return {static_cast<uint32_t>(effort), CostInRows(graph_, effort)};
-  const double share = static_cast<double>(rows_allowed) / store().size();
-  const double factor = share < kSmallShare ? kEffortAtSmallShare : 1;
-  const auto wider = static_cast<size_t>(static_cast<double>(effort) * factor);
-  if (rows_allowed <= wider || share < kLeastShareOfFilteredWalk) return scan;
-  return {static_cast<uint32_t>(wider), kFilteredAgainstUnfiltered * CostInRows(graph_, wider)};
+  const Plan plan{static_cast<uint32_t>(effort), CostInRows(graph_, effort)};
+  if (params.allowed_rows == nullptr) return plan;
+  if (rows_allowed <= effort || share < kLeastShareOfFilteredWalk) return scan;
+  return {plan.effort, kFilteredAgainstUnfiltered * plan.cost_in_rows};
 }
 
 Status HnswIndex::SearchApproximately(const float* query, const SearchParams& params,

@@ -14,26 +14,34 @@ namespace vectord {
 
 class HnswIndex final : public Index {
  public:
-  // default_effort: at least 1.
+  // given_effort: for searches that name none if there are no curves; at least 1.
   HnswIndex(std::shared_ptr<const VectorStore> store, vfdw_metric metric, HnswGraph graph,
-            uint32_t default_effort);
+            uint32_t given_effort, RecallCurves curves);
 
   IndexKind kind() const override { return IndexKind::kHnsw; }
   size_t memory_bytes() const override;
-  uint32_t default_effort() const override { return default_effort_; }
+  uint32_t EffortFor(double target_recall) const override;
+  const RecallCurves& recall_curves() const override { return curves_; }
+  uint32_t given_effort() const { return given_effort_; }
   const HnswGraph& graph() const { return graph_; }
 
   // A search with this effort costs as much as an exact scan of so many rows.
   static double CostInRows(const HnswGraph& graph, size_t effort);
+  // The largest effort whose cost is below that of an exact scan.
+  static uint32_t LastEffort(const HnswGraph& graph, size_t rows);
 
  private:
+  // More than VFDW_MAX_EF_SEARCH when a scan is called for.
+  size_t ChooseEffort(double target_recall, size_t k, double share) const;
   Plan PlanSearch(const SearchParams& params, size_t rows_allowed) const override;
   Status SearchApproximately(const float* query, const SearchParams& params, size_t rows_allowed,
                              uint32_t effort, std::vector<Candidate>* out,
                              SearchStats* stats) const override;
 
   const HnswGraph graph_;
-  const uint32_t default_effort_;
+  const uint32_t given_effort_;
+  const RecallCurves curves_;
+  const double default_target_;
   mutable ScratchPool<WalkScratch> scratch_;
 };
 

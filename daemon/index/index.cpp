@@ -32,6 +32,20 @@ Status Index::Search(const float* query, const SearchParams& params, std::vector
   }
 }
 
+bool Index::Scans(uint32_t effort) const {
+  SearchParams params;
+  params.k = RecallCurves::kMainK;
+  params.effort = effort;
+  return PlanSearch(params, store_->size()).cost_in_rows >= static_cast<double>(store_->size());
+}
+
+std::optional<double> Index::ExpectedRecall(uint32_t effort) const {
+  if (Scans(effort)) return 1;
+  const RecallCurve* const curve = recall_curves().Main();
+  if (curve == nullptr) return std::nullopt;
+  return curve->RecallAt(effort);
+}
+
 Status Index::SearchOrThrow(const float* query, const SearchParams& params,
                             std::vector<Candidate>* out, SearchStats* stats) const {
   *stats = SearchStats();

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "daemon/base/status.h"
+#include "daemon/index/recall_curve.h"
 #include "daemon/index/vector_store.h"
 #include "daemon/kernel/topk.h"
 #include "shared/metric.h"
@@ -29,8 +30,11 @@ enum class IndexKind : uint32_t { kFlat = 1, kHnsw = 2, kIvf = 3 };
 
 struct SearchParams {
   size_t k = 10;
-  uint32_t effort = 0;  // ef_search of hnsw, nprobe of ivf; 0: the index's default
-  bool exact = false;   // scan all rows
+  uint32_t effort = 0;  // ef_search of hnsw, nprobe of ivf; 0: what target_recall needs
+  // Share of the true k nearest that is to be found, as far as the index was measured; 0: the
+  // index's default. Not heeded when there is an effort.
+  double target_recall = 0;
+  bool exact = false;  // scan all rows
   // Searches by codes compare so many times k rows by float32; 0: as many as suit the codes.
   double oversample = 0;
   const std::atomic<bool>* cancelled = nullptr;  // may be null
@@ -67,9 +71,18 @@ class Index {
   virtual IndexKind kind() const = 0;
   // What is held beside the VectorStore, scratch memory of past searches included.
   virtual size_t memory_bytes() const = 0;
-  // What an effort of 0 stands for; 0 when the kind has none. Where no effort finds enough for less
-  // than the cost of an exact scan it is so large that Search() scans.
-  virtual uint32_t default_effort() const = 0;
+  // What an effort of 0 stands for at this target, k = 10 and without a filter; 0 when the kind has
+  // none. Where no effort finds enough for less than the cost of an exact scan it is so large that
+  // Search() scans.
+  virtual uint32_t EffortFor(double target_recall) const = 0;
+  uint32_t default_effort() const { return EffortFor(0); }
+  // The share of the 10 nearest of all rows that searches with this effort find: 1 where they scan;
+  // none when it was not measured.
+  std::optional<double> ExpectedRecall(uint32_t effort) const;
+  // Whether such a search scans all rows.
+  bool Scans(uint32_t effort) const;
+  // What was measured of searches when the index was built; empty when nothing was.
+  virtual const RecallCurves& recall_curves() const = 0;
 
   vfdw_metric metric() const { return metric_; }
   const VectorStore& store() const { return *store_; }

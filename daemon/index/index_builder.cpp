@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <exception>
 #include <new>
+#include <random>
 #include <string>
 #include <utility>
 
@@ -25,30 +26,31 @@ IndexOrError BuildHnsw(const IndexSpec& spec, const SharedStore& store,
                        const BuildControl& control) {
   VFDW_ASSIGN_OR_RETURN(HnswBuild build, BuildHnswGraph(spec, *store, control));
   return std::unique_ptr<Index>(std::make_unique<HnswIndex>(
-      store, spec.metric, std::move(build.graph), build.default_effort));
+      store, spec.metric, std::move(build.graph), build.given_effort, std::move(build.curves)));
 }
 
-// Lists scanned by default: enough for the target on rows of the table, else one list in ten.
-Result<uint32_t> ChooseProbes(const IndexSpec& spec, const SharedStore& store,
-                              const IvfLists& lists, const BuildControl& control) {
-  const uint32_t count = static_cast<uint32_t>(std::max<size_t>(1, lists.count()));
-  if (spec.nprobe != 0) return std::min(spec.nprobe, count);
-  const std::vector<uint32_t> held_out = ChooseHeldOut(store->size());
-  if (held_out.empty() || lists.count() == 0) return std::max(1u, count / 10);
-  const IvfIndex index(store, spec.metric, lists, /*default_effort=*/1);
+// The lists hold the held-out rows, too: their neighbours are found in them or not as those of
+// other queries are, and they themselves are left out of the answers.
+Result<RecallCurves> MeasureLists(vfdw_metric metric, const SharedStore& store,
+                                  const IvfLists& lists, const BuildControl& control) {
+  std::vector<uint32_t> held_out = ChooseHeldOut(store->size(), store->dimensions());
+  if (lists.count() == 0) held_out.clear();
+  constexpr uint32_t kSeed = 321;
+  std::shuffle(held_out.begin(), held_out.end(), std::mt19937(kSeed));
+  const IvfIndex index(store, metric, lists, /*given_effort=*/1, RecallCurves());
   const CalibrationTask task{
       *store,
-      spec.metric,
+      metric,
       held_out,
-      /*first_effort=*/1,
-      /*last_effort=*/count,
-      kDefaultTargetRecall,
-      [&index](const float* query, const SearchParams& params, std::vector<Candidate>* out) {
+      /*last_effort=*/static_cast<uint32_t>(lists.count()),
+      /*rows_per_effort=*/static_cast<double>(store->size()) / std::max<size_t>(1, lists.count()),
+      /*effort_is_at_least_k=*/false,
+      /*filter_shares=*/{},
+      [&index](const float* query, const SearchParams& params, bool, std::vector<Candidate>* out) {
         SearchStats stats;
         return index.Search(query, params, out, &stats);
       }};
-  VFDW_ASSIGN_OR_RETURN(const std::vector<EffortRecall> curve, MeasureRecall(task, control));
-  return ChooseEffort(task, curve);
+  return MeasureRecall(task, control);
 }
 
 // Which codes lists are scanned by, if any. REQUIRES: the rows are in the order of the lists.
@@ -67,9 +69,16 @@ IndexOrError BuildIvf(const IndexSpec& spec, const SharedStore& store, const Bui
                       std::vector<uint32_t>* permutation) {
   VFDW_ASSIGN_OR_RETURN(IvfLists lists, BuildIvfLists(spec, store.get(), control, permutation));
   VFDW_ASSIGN_OR_RETURN(lists.codes, MakeListCodes(spec, *store, control));
-  VFDW_ASSIGN_OR_RETURN(const uint32_t probes, ChooseProbes(spec, store, lists, control));
+  const uint32_t count = static_cast<uint32_t>(std::max<size_t>(1, lists.count()));
+  RecallCurves curves;
+  if (spec.nprobe == 0) {
+    VFDW_ASSIGN_OR_RETURN(curves, MeasureLists(spec.metric, store, lists, control));
+  }
+  // Of tables too small to be measured one list in ten.
+  const uint32_t probes =
+      spec.nprobe != 0 ? std::min(spec.nprobe, count) : std::max(1u, count / 10);
   return std::unique_ptr<Index>(
-      std::make_unique<IvfIndex>(store, spec.metric, std::move(lists), probes));
+      std::make_unique<IvfIndex>(store, spec.metric, std::move(lists), probes, std::move(curves)));
 }
 
 IndexOrError BuildOrThrow(const IndexSpec& spec, const SharedStore& store,

@@ -22,12 +22,11 @@ using IndexOrError = Result<std::unique_ptr<const Index>>;
 
 // On disk: never renumber, never reorder. A new layout gets a new number.
 constexpr uint32_t kLayout = 2;
-constexpr uint32_t kLayoutWithoutCodes = 1;  // the same, and the quantizer is 0
 struct Header {
   uint32_t layout = 0;
   uint32_t kind = 0;
   uint32_t metric = 0;
-  uint32_t default_effort = 0;
+  uint32_t given_effort = 0;
   uint64_t rows = 0;
   uint32_t dimensions = 0;
   uint32_t quantizer = 0;  // the codes follow this header
@@ -114,7 +113,7 @@ Status ReadUpperLevel(uint32_t degree, size_t rows, size_t seats_below, ByteSour
   return {};
 }
 
-IndexOrError ReadHnsw(const Header& header, ByteSource* source,
+IndexOrError ReadHnsw(const Header& header, RecallCurves curves, ByteSource* source,
                       std::shared_ptr<const VectorStore> store, vfdw_metric metric,
                       SharedCodes codes) {
   const size_t rows = store->size();
@@ -144,7 +143,7 @@ IndexOrError ReadHnsw(const Header& header, ByteSource* source,
   if (!LinksBelow(graph.bottom.as<uint32_t>(), links, rows))
     return Corrupt("A link of the bottom level leads nowhere.");
   return std::unique_ptr<const Index>(std::make_unique<HnswIndex>(
-      std::move(store), metric, std::move(graph), header.default_effort));
+      std::move(store), metric, std::move(graph), header.given_effort, std::move(curves)));
 }
 
 // ---- ivf
@@ -175,7 +174,7 @@ Result<std::shared_ptr<const VectorStore>> ReadCentroids(ByteSource* source, siz
   return std::shared_ptr<const VectorStore>(std::move(centroids));
 }
 
-IndexOrError ReadIvf(const Header& header, ByteSource* source,
+IndexOrError ReadIvf(const Header& header, RecallCurves curves, ByteSource* source,
                      std::shared_ptr<const VectorStore> store, vfdw_metric metric,
                      SharedCodes codes) {
   uint64_t count = 0;
@@ -193,7 +192,7 @@ IndexOrError ReadIvf(const Header& header, ByteSource* source,
   }
   if (source->remaining() != 0) return Corrupt("There are bytes behind the lists.");
   return std::unique_ptr<const Index>(std::make_unique<IvfIndex>(
-      std::move(store), metric, std::move(lists), header.default_effort));
+      std::move(store), metric, std::move(lists), header.given_effort, std::move(curves)));
 }
 
 // ---- all kinds
@@ -203,8 +202,7 @@ IndexOrError ReadOrThrow(ByteSource* source, std::shared_ptr<const VectorStore> 
                          vfdw_metric metric) {
   Header header;
   VFDW_RETURN_IF_ERROR(source->Read(&header, sizeof header));
-  if (header.layout != kLayout && header.layout != kLayoutWithoutCodes)
-    return Corrupt("The layout is unknown.");
+  if (header.layout != kLayout) return Corrupt("The layout is unknown.");
   if (header.rows != store->size() || header.dimensions != store->dimensions())
     return Corrupt("The index is over other vectors.");
   if (header.metric != static_cast<uint32_t>(metric))
@@ -213,15 +211,14 @@ IndexOrError ReadOrThrow(ByteSource* source, std::shared_ptr<const VectorStore> 
     if (source->remaining() != 0) return Corrupt("There are bytes behind a flat index.");
     return std::unique_ptr<const Index>(std::make_unique<FlatIndex>(std::move(store), metric));
   }
-  if (header.default_effort < 1) return Corrupt("The default effort is 0.");
-  if (header.layout == kLayoutWithoutCodes && header.quantizer != 0)
-    return Corrupt("This layout has no codes.");
+  if (header.given_effort < 1) return Corrupt("The effort is 0.");
   VFDW_ASSIGN_OR_RETURN(SharedCodes codes, ReadCodes(static_cast<Quantizer>(header.quantizer),
                                                      metric, *store, source));
+  VFDW_ASSIGN_OR_RETURN(RecallCurves curves, RecallCurves::Read(source));
   if (header.kind == static_cast<uint32_t>(IndexKind::kHnsw))
-    return ReadHnsw(header, source, std::move(store), metric, std::move(codes));
+    return ReadHnsw(header, std::move(curves), source, std::move(store), metric, std::move(codes));
   if (header.kind == static_cast<uint32_t>(IndexKind::kIvf))
-    return ReadIvf(header, source, std::move(store), metric, std::move(codes));
+    return ReadIvf(header, std::move(curves), source, std::move(store), metric, std::move(codes));
   return Corrupt("The kind of index is unknown.");
 }
 
@@ -240,13 +237,17 @@ Status WriteIndex(const Index& index, ByteSink* sink) {
   header.layout = kLayout;
   header.kind = static_cast<uint32_t>(index.kind());
   header.metric = static_cast<uint32_t>(index.metric());
-  header.default_effort = index.default_effort();
+  if (index.kind() == IndexKind::kHnsw)
+    header.given_effort = static_cast<const HnswIndex&>(index).given_effort();
+  if (index.kind() == IndexKind::kIvf)
+    header.given_effort = static_cast<const IvfIndex&>(index).given_effort();
   header.rows = index.store().size();
   header.dimensions = static_cast<uint32_t>(index.store().dimensions());
   const VectorCodes* const codes = CodesOf(index);
   if (codes != nullptr) header.quantizer = static_cast<uint32_t>(codes->quantizer());
   VFDW_RETURN_IF_ERROR(AppendStruct(header, sink));
   if (codes != nullptr) VFDW_RETURN_IF_ERROR(codes->Write(sink));
+  if (index.kind() != IndexKind::kFlat) VFDW_RETURN_IF_ERROR(index.recall_curves().Write(sink));
   switch (index.kind()) {
     case IndexKind::kFlat:
       return {};

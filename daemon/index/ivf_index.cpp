@@ -2,6 +2,7 @@
 #include "daemon/index/ivf_index.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -75,13 +76,38 @@ bool IvfIndex::RankedList::operator<(const RankedList& other) const {
 }
 
 IvfIndex::IvfIndex(std::shared_ptr<const VectorStore> store, vfdw_metric metric, IvfLists lists,
-                   uint32_t default_effort)
-    : Index(std::move(store), metric), lists_(std::move(lists)), default_effort_(default_effort) {}
+                   uint32_t given_effort, RecallCurves curves)
+    : Index(std::move(store), metric),
+      lists_(std::move(lists)),
+      given_effort_(given_effort),
+      curves_(std::move(curves)),
+      default_target_(
+          curves_.empty() ? 0 : DefaultTarget(curves_, static_cast<double>(lists_.count()))) {}
+
+// The k nearest rows of a filter are spread like the k / share nearest of all.
+size_t IvfIndex::ChooseEffort(double target_recall, size_t k, double share) const {
+  const size_t scan = lists_.count() + 1;
+  const bool named = target_recall > 0;
+  if (curves_.empty()) return named ? scan : size_t{given_effort_};
+  const double target = named ? target_recall : default_target_;
+  if (target >= 1 || share <= 0) return scan;
+  const std::optional<double> effort = curves_.EffortFor(target, static_cast<double>(k) / share);
+  return effort ? static_cast<size_t>(std::ceil(std::min(*effort, static_cast<double>(scan))))
+                : scan;
+}
+
+uint32_t IvfIndex::EffortFor(double target_recall) const {
+  return static_cast<uint32_t>(ChooseEffort(target_recall, RecallCurves::kMainK, /*share=*/1));
+}
 
 Index::Plan IvfIndex::PlanSearch(const SearchParams& params, size_t rows_allowed) const {
   const size_t lists = lists_.count();
   if (lists == 0) return {0, std::numeric_limits<double>::infinity()};
-  const size_t asked = params.effort != 0 ? params.effort : default_effort_;
+  const double allowed_share =
+      static_cast<double>(rows_allowed) / static_cast<double>(store().size());
+  const size_t asked = params.effort != 0
+                           ? params.effort
+                           : ChooseEffort(params.target_recall, params.k, allowed_share);
   const double share = std::min(1.0, static_cast<double>(asked) / lists);
   const double rows_scanned = std::max(share * rows_allowed, static_cast<double>(params.k));
   return {static_cast<uint32_t>(std::min(asked, lists)), rows_scanned + lists};

@@ -35,13 +35,17 @@ struct IvfLists {
 
 class IvfIndex final : public Index {
  public:
-  // default_effort: at least 1.
+  // given_effort: for searches that name none if there are no curves; at least 1.
   IvfIndex(std::shared_ptr<const VectorStore> store, vfdw_metric metric, IvfLists lists,
-           uint32_t default_effort);
+           uint32_t given_effort, RecallCurves curves);
 
   IndexKind kind() const override { return IndexKind::kIvf; }
-  size_t memory_bytes() const override { return sizeof(*this) + lists_.memory_bytes(); }
-  uint32_t default_effort() const override { return default_effort_; }
+  size_t memory_bytes() const override {
+    return sizeof(*this) + lists_.memory_bytes() + curves_.memory_bytes();
+  }
+  uint32_t EffortFor(double target_recall) const override;
+  const RecallCurves& recall_curves() const override { return curves_; }
+  uint32_t given_effort() const { return given_effort_; }
   const IvfLists& lists() const { return lists_; }
 
   struct RankedList {
@@ -51,6 +55,8 @@ class IvfIndex final : public Index {
   };
 
  private:
+  // More than there are lists when a scan is called for.
+  size_t ChooseEffort(double target_recall, size_t k, double share) const;
   Plan PlanSearch(const SearchParams& params, size_t rows_allowed) const override;
   Status SearchApproximately(const float* query, const SearchParams& params, size_t rows_allowed,
                              uint32_t effort, std::vector<Candidate>* out,
@@ -61,7 +67,9 @@ class IvfIndex final : public Index {
                    SearchStats* stats) const;
 
   const IvfLists lists_;
-  const uint32_t default_effort_;
+  const uint32_t given_effort_;
+  const RecallCurves curves_;
+  const double default_target_;
 };
 
 }  // namespace vectord

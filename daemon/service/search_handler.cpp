@@ -44,8 +44,9 @@ Status CheckNumbers(const SearchRequest& request, bool ordered) {
   if (request.nprobe > VFDW_MAX_NPROBE)
     return InvalidParameter("nprobe", std::to_string(request.nprobe),
                             "1 to " + std::to_string(VFDW_MAX_NPROBE));
-  if (!(request.target_recall >= 0 && request.target_recall <= 1))
-    return InvalidParameter("target_recall", std::to_string(request.target_recall), "0 to 1");
+  if (request.target_recall != 0 &&
+      !(request.target_recall >= VFDW_MIN_TARGET_RECALL && request.target_recall <= 1))
+    return InvalidParameter("target_recall", std::to_string(request.target_recall), "0.01 to 1");
   if (request.columns.size() > VFDW_MAX_COLUMNS)
     return InvalidParameter("number of columns", std::to_string(request.columns.size()),
                             "at most " + std::to_string(VFDW_MAX_COLUMNS));
@@ -141,6 +142,8 @@ Result<Search> Prepare(Service& service, const RequestContext& context,
   query.ef_search = request.ef_search != 0 ? request.ef_search : definition->ef_search;
   query.nprobe = request.nprobe != 0 ? request.nprobe : definition->nprobe;
   query.oversample = definition->oversample;
+  query.target_recall =
+      request.target_recall != 0 ? request.target_recall : definition->target_recall;
   if (request.resume.generation != 0)
     query.after = StreamPosition{request.resume.distance, request.resume.distance_is_null,
                                  request.resume.row};
@@ -161,6 +164,16 @@ Result<Search> Prepare(Service& service, const RequestContext& context,
   return search;
 }
 
+// The rows kept in view by a search that names no effort.
+uint64_t MeasuredEffort(const SegmentSet& set, const Query& query) {
+  uint64_t most = 0;
+  if (query.ef_search != 0 || set.definition->index.kind != IndexKind::kHnsw) return most;
+  for (const SegmentView& segment : set.segments)
+    if (segment->has_vectors())
+      most = std::max<uint64_t>(most, segment->index().EffortFor(query.target_recall));
+  return most;
+}
+
 // Whether a search will compute so much that it needs a slot. Elements that an index search
 // looks at are estimated: a graph computes some tens of distances per row it keeps in view.
 bool IsLongSearch(const Search& search) {
@@ -179,7 +192,8 @@ bool IsLongSearch(const Search& search) {
   constexpr uint64_t kDistancesPerKeptRow = 40;
   const auto compared =
       static_cast<uint64_t>(static_cast<double>(query.k) * std::max(1.0, query.oversample));
-  const uint64_t kept = std::max<uint64_t>({compared, query.ef_search, query.nprobe});
+  const uint64_t kept =
+      std::max<uint64_t>({compared, query.ef_search, query.nprobe, MeasuredEffort(set, query)});
   const uint64_t most = std::min<uint64_t>(kept, set.vector_rows) * kDistancesPerKeptRow;
   return std::min(all, most * set.dimensions) >= kLongSearchElements;
 }

@@ -31,6 +31,7 @@ SET vector_fdw.ef_search = -1;
 SET vector_fdw.ef_search = 100001;
 SET vector_fdw.nprobe = 'many';
 SET vector_fdw.target_recall = 1.1;
+SET vector_fdw.target_recall = 0.001;
 SET vector_fdw.exact = 'maybe';
 SET vector_fdw.consistency = 'strong';
 \echo :SQLSTATE

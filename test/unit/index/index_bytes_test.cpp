@@ -46,6 +46,21 @@ TEST(IndexAsBytes, AnswersAreTheSameAsBefore) {
     }
 }
 
+TEST(IndexAsBytes, WhatWasMeasuredOfSearchesIsThereAgain) {
+  const Vectors vectors = RandomVectors(9000, 12, 1);
+  for (const IndexKind kind : {IndexKind::kHnsw, IndexKind::kIvf}) {
+    const auto store = StoreOf(vectors);
+    const auto built = BuildWithDefaults(kind, VFDW_METRIC_L2, store);
+    const auto read = Read(Written(*built), store, VFDW_METRIC_L2);
+    ASSERT_TRUE(read.ok()) << read.status().ToString();
+    EXPECT_FALSE((*read)->recall_curves().empty());
+    for (const double target : {0.0, 0.8, 0.9, 0.95, 0.99, 1.0})
+      EXPECT_EQ((*read)->EffortFor(target), built->EffortFor(target)) << target;
+    EXPECT_LT(built->EffortFor(0.8), built->EffortFor(0.95));
+    EXPECT_EQ(Written(**read), Written(*built));
+  }
+}
+
 TEST(IndexAsBytes, AnIndexOfNothingIsRead) {
   // Zero vectors have no place in an index under cosine.
   const auto store = StoreOf(Vectors{4, std::vector<float>(40)});

@@ -190,6 +190,7 @@ TEST_F(SearchTest, EveryWrongRequestHasItsError) {
       {ErrorCode::INVALID_PARAMETER, [](auto* r) { r->ef_search = VFDW_MAX_EF_SEARCH + 1; }},
       {ErrorCode::INVALID_PARAMETER, [](auto* r) { r->nprobe = VFDW_MAX_NPROBE + 1; }},
       {ErrorCode::INVALID_PARAMETER, [](auto* r) { r->target_recall = 1.5; }},
+      {ErrorCode::INVALID_PARAMETER, [](auto* r) { r->target_recall = 0.009; }},
       {ErrorCode::INVALID_PARAMETER, [nan](auto* r) { r->target_recall = nan; }},
       {ErrorCode::INVALID_PARAMETER, [](auto* r) { r->consistency = 9; }},
       {ErrorCode::UNKNOWN_OPERATION, [](auto* r) { r->consistency = 3; }},

@@ -124,7 +124,7 @@ void SharedRouter::PassOn() {
 }
 
 void SharedRouter::Wait() {
-  epoll_event event;  // which of the two it was does not matter
+  epoll_event event;                     // which of the two it was does not matter
   epoll_wait(epoll_fd_, &event, 1, -1);  // an interruption is as good as a wake-up
 }
 

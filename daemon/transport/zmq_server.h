@@ -1,11 +1,11 @@
 // zmq_server.h - the daemon's front: requests of clients come in and replies go out here.
 //
-// Workers share one ROUTER socket. The idle ones sleep on it, and the kernel wakes one of them for a
-// request: it takes the request, lets another worker take the next one if there is more, answers,
+// Workers share one ROUTER socket. The idle ones sleep on it, and the kernel wakes one of them for
+// a request: it takes the request, lets another worker take the next one if there is more, answers,
 // and sends the reply itself. So between the library's I/O thread and the search there is one
 // wake-up, and none on the way back; the others sleep on.
 //
-//   idle --woken--> taking --request noted--> working --reply sent--> taking --nothing there--> idle
+//   idle --woken--> taking --noted--> working --reply sent--> taking --nothing left--> idle
 //
 // One worker takes at a time, and notes in the dispatcher what it took before another one takes, so
 // that a cancel finds the request that came before it.

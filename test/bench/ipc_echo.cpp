@@ -4,9 +4,9 @@
 //   build/ipc_echo --rounds 20000 --request 40,120,512 --reply 40,160,240
 //
 // The same sockets, transport and frames as a search has (DEALER, ROUTER, ipc), and nothing else:
-// blocking calls, one I/O thread on each side, no search, no PostgreSQL. The cost of a query outside
-// its search is told as a multiple of this. Prints CSV: rounds, median and 99th percentile in
-// microseconds.
+// blocking calls, one I/O thread on each side, no search, no PostgreSQL. The cost of a query
+// outside its search is told as a multiple of this. Prints CSV: rounds, median and 99th percentile
+// in microseconds.
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>

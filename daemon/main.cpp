@@ -13,6 +13,7 @@
 #include <thread>
 #include <utility>
 
+#include "daemon/base/allocator.h"
 #include "daemon/base/build_info.h"
 #include "daemon/base/config.h"
 #include "daemon/base/descriptor_limit.h"
@@ -128,6 +129,7 @@ int Main(const Arguments& arguments) {
 }  // namespace vectord
 
 int main(int argc, char** argv) {
+  vectord::ReturnFreedMemory();
   vectord::Arguments arguments;
   CLI::App app("vectord: vector indexes of PostgreSQL tables, kept in memory.", "vectord");
   app.set_version_flag("--version", vectord::VersionLine());

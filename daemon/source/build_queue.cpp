@@ -53,6 +53,7 @@ void BuildQueue::Stop() {
 
 void BuildQueue::Work(int worker) {
   SetThreadName("build-" + std::to_string(worker));
+  LowerThreadPriority(5);  // searches come first; threads that copy and build inherit it
   for (;;) {
     std::shared_ptr<BuildJob> job;
     {

@@ -1,7 +1,7 @@
 // shared_router.cpp - see shared_router.h for why no wake-up is lost; (1), (2), (3) refer to it.
 #include "daemon/transport/shared_router.h"
 
-#include <poll.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -29,6 +29,13 @@ Status ZmqStatus(const char* what, const zmq::error_t& error) {
 Result<std::unique_ptr<SharedRouter>> SharedRouter::Create(zmq::context_t* context) {
   const int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (wake_fd < 0) return ErrnoStatus(errno, "could not create an eventfd");
+  const int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+  if (epoll_fd < 0) {
+    const Status status = ErrnoStatus(errno, "could not create an epoll descriptor");
+    close(wake_fd);
+    return status;
+  }
+  std::unique_ptr<SharedRouter> router;
   try {
     zmq::socket_t socket(*context, zmq::socket_type::router);
     socket.set(zmq::sockopt::router_mandatory, true);
@@ -37,18 +44,30 @@ Result<std::unique_ptr<SharedRouter>> SharedRouter::Create(zmq::context_t* conte
     socket.set(zmq::sockopt::sndhwm, kSendQueue);
     socket.set(zmq::sockopt::handshake_ivl, kHandshakeMs);
     socket.set(zmq::sockopt::linger, 0);
-    return std::unique_ptr<SharedRouter>(new SharedRouter(std::move(socket), wake_fd));
+    const int zmq_fd = socket.get(zmq::sockopt::fd);
+    router.reset(new SharedRouter(std::move(socket), wake_fd, epoll_fd));
+    for (const int fd : {zmq_fd, wake_fd}) {
+      epoll_event event{};
+      event.events = EPOLLIN | EPOLLET;
+      if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
+        return ErrnoStatus(errno, "could not watch the socket for requests");
+    }
+    return router;
   } catch (const zmq::error_t& error) {
-    close(wake_fd);
+    if (router == nullptr) {
+      close(epoll_fd);
+      close(wake_fd);
+    }
     return ZmqStatus("create the socket for requests", error);
   }
 }
 
-SharedRouter::SharedRouter(zmq::socket_t socket, int wake_fd)
-    : socket_(std::move(socket)), zmq_fd_(socket_.get(zmq::sockopt::fd)), wake_fd_(wake_fd) {}
+SharedRouter::SharedRouter(zmq::socket_t socket, int wake_fd, int epoll_fd)
+    : socket_(std::move(socket)), wake_fd_(wake_fd), epoll_fd_(epoll_fd) {}
 
 SharedRouter::~SharedRouter() {
   Close(0);
+  close(epoll_fd_);
   close(wake_fd_);
 }
 
@@ -78,8 +97,8 @@ bool SharedRouter::Readable() { return (socket_.get(zmq::sockopt::events) & ZMQ_
 
 bool SharedRouter::TryReceive(ReceivedMessage* message) {
   MutexLock lock(mu_);
-  do {
-    if (!socket_.recv(message->identity, zmq::recv_flags::dontwait)) continue;  // to the condition
+  while (Readable()) {
+    if (!socket_.recv(message->identity, zmq::recv_flags::dontwait)) continue;
     message->count = 0;
     for (bool more = message->identity.more(); more;) {
       zmq::message_t surplus;
@@ -91,22 +110,28 @@ bool SharedRouter::TryReceive(ReceivedMessage* message) {
       more = frame.more();
     }
     return true;  // (3)
-  } while (Readable());
+  }
   return false;  // (1)
 }
 
-void SharedRouter::WaitReadable() {
-  pollfd fds[] = {{zmq_fd_, POLLIN, 0}, {wake_fd_, POLLIN, 0}};
-  poll(fds, 2, -1);  // an interruption is as good as a wake-up
-  if ((fds[1].revents & POLLIN) != 0) {
-    eventfd_t ignored;
-    eventfd_read(wake_fd_, &ignored);
+void SharedRouter::PassOn() {
+  bool readable;
+  {
+    MutexLock lock(mu_);
+    readable = Readable();
   }
+  if (readable) Wake();  // (2), else (1)
+}
+
+void SharedRouter::Wait() {
+  epoll_event event;                     // which of the two it was does not matter
+  epoll_wait(epoll_fd_, &event, 1, -1);  // an interruption is as good as a wake-up
 }
 
 void SharedRouter::Wake() { eventfd_write(wake_fd_, 1); }
 
-SendOutcome SharedRouter::Send(const std::string& identity, std::vector<zmq::message_t>* frames) {
+SendOutcome SharedRouter::Send(const std::string& identity, std::vector<zmq::message_t>* frames,
+                               bool comes_back) {
   SendOutcome outcome = SendOutcome::kSent;
   MutexLock lock(mu_);
   try {
@@ -122,7 +147,8 @@ SendOutcome SharedRouter::Send(const std::string& identity, std::vector<zmq::mes
   } catch (const zmq::error_t& error) {
     outcome = error.num() == EHOSTUNREACH ? SendOutcome::kGone : SendOutcome::kFailed;
   }
-  if (Readable()) Wake();  // (2), else (1)
+  const bool looks_at_once = comes_back && outcome != SendOutcome::kFull;
+  if (!looks_at_once && Readable()) Wake();  // (2), else (1) or (3)
   return outcome;
 }
 

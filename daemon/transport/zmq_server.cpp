@@ -25,10 +25,8 @@ constexpr int kLingerMs = 500;
 constexpr int64_t kPatienceUs = 200000;
 constexpr size_t kMostDeafClients = 1000;
 
-// A request together with the frames that its views point into.
-struct ReceivedRequest : RequestContext {
-  ReceivedMessage message;
-};
+// A worker takes the next request as soon as it has sent a reply, unless that freed a long slot.
+thread_local bool is_worker = false;
 
 std::string_view Bytes(const zmq::message_t& frame) {
   return {static_cast<const char*>(frame.data()), frame.size()};
@@ -47,6 +45,11 @@ zmq::message_t Moved(RawBytes raw) {
 }
 
 }  // namespace
+
+// A request together with the frames that its views point into.
+struct ReceivedRequest : RequestContext {
+  ReceivedMessage message;
+};
 
 ZmqServer::ZmqServer(const Config& config, Dispatcher* dispatcher)
     : dispatcher_(dispatcher),
@@ -98,63 +101,63 @@ Status ZmqServer::StartThreads() {
 
 void ZmqServer::Work(size_t worker) {
   SetThreadName("worker-" + std::to_string(worker));
-  while (std::unique_ptr<RequestContext> request = Lead())
-    dispatcher_->Handle(std::move(request), this);
+  is_worker = true;
+  for (;;) {
+    router_->Wait();
+    while (std::unique_ptr<RequestContext> request = TakeRequest())
+      dispatcher_->Handle(std::move(request), this);
+    if (!stopping_) continue;
+    router_->Wake();  // the next worker, which is to end too
+    return;
+  }
 }
 
-std::unique_ptr<RequestContext> ZmqServer::Lead() {
-  {
-    MutexLock lock(leader_mu_);
-    while (has_leader_ && !stopping_) no_leader_.Wait(leader_mu_);
-    if (stopping_) return nullptr;
-    has_leader_ = true;
-  }
-  std::unique_ptr<RequestContext> request;
-  while (!stopping_ && (request = TakeRequest()) == nullptr) {
-  }
-  {
-    MutexLock lock(leader_mu_);
-    has_leader_ = false;
-  }
-  // If no follower waits, the next worker that is done finds that there is no leader.
-  no_leader_.NotifyOne();
-  return request;
-}
-
-// Waits for one message. Null: it was none for us, or Wake() was called.
 std::unique_ptr<RequestContext> ZmqServer::TakeRequest() {
-  auto request = std::make_unique<ReceivedRequest>();
-  ReceivedMessage& message = request->message;
-  while (!router_->TryReceive(&message)) {
-    router_->WaitReadable();
-    if (stopping_) return nullptr;
+  for (;;) {
+    auto request = std::make_unique<ReceivedRequest>();
+    Status refusal;
+    bool answerable = false;
+    Taken taken;
+    {
+      MutexLock lock(taking_mu_);
+      taken = stopping_ ? Taken::kNothing : TakeMessage(request.get(), &refusal, &answerable);
+    }
+    if (taken == Taken::kNothing) return nullptr;
+    router_->PassOn();
+    if (taken == Taken::kRequest) return request;
+    if (taken == Taken::kGarbage) RefuseMessage(*request, answerable, refusal);
   }
+}
+
+ZmqServer::Taken ZmqServer::TakeMessage(ReceivedRequest* request, Status* refusal,
+                                        bool* answerable) {
+  ReceivedMessage& message = request->message;
+  if (!router_->TryReceive(&message)) return Taken::kNothing;
   request->client = message.identity.to_string();
   RequestFrames frames;
   frames.count = message.count;
   for (size_t i = 0; i < std::min(message.count, kMaxRequestFrames); i++)
     frames.frames[i] = Bytes(message.frames[i]);
-  Answerable answerable;
-  const Status status = ReadRequestFrames(frames, &request->envelope, &answerable);
-  if (!status.ok()) {
-    RefuseMessage(*request, answerable == Answerable::kYes, status);
-    return nullptr;
+  Answerable can_be_answered;
+  *refusal = ReadRequestFrames(frames, &request->envelope, &can_be_answered);
+  *answerable = can_be_answered == Answerable::kYes;
+  if (!refusal->ok()) {
+    dispatcher_->CountMalformed();
+    return Taken::kGarbage;
   }
   const int fd = zmq_msg_get(message.frames[0].handle(), ZMQ_SRCFD);
   request->connection = gate_.Current(fd);
-  if (fd >= 0 && request->connection == 0) return nullptr;  // the client has left already
+  if (fd >= 0 && request->connection == 0) return Taken::kOrphan;  // the client has left already
   request->body = frames.frames[1];
   request->raw = frames.frames[2];
   request->Arrived(dispatcher_->clock()->SteadyNs());
-  // Before there is another leader, so that a cancel behind it finds it.
-  dispatcher_->Accept(request.get());
+  dispatcher_->Accept(request);
   // The connection may have ended before the request could be found by it.
   if (gate_.Current(fd) != request->connection) dispatcher_->ConnectionGone(request->connection);
-  return request;
+  return Taken::kRequest;
 }
 
 void ZmqServer::RefuseMessage(const RequestContext& request, bool answerable, const Status& why) {
-  dispatcher_->CountMalformed();
   uint64_t left_out;
   if (malformed_log_.Allows(&left_out))
     LogWarning({}, "dropped a message that is not a request: {} ({} more since the last warning)",
@@ -184,7 +187,7 @@ void ZmqServer::Send(const RequestContext& request, Reply reply) {
     frames.emplace_back(header_bytes.data(), header_bytes.size());
     frames.push_back(Copied(reply.body));
     if (reply.raw.size() > 0) frames.push_back(Moved(std::move(reply.raw)));
-    outcome = SendPatiently(request.client, &frames);
+    outcome = SendPatiently(request.client, &frames, is_worker && !request.has_long_slot);
   } catch (const std::exception& error) {  // no memory for a frame
     LogError({{}, request.envelope.request_id}, "could not send a reply: {}", error.what());
   }
@@ -203,9 +206,9 @@ void ZmqServer::Send(const RequestContext& request, Reply reply) {
 // A client that asks for much at once finds its queue full for the moment that the library needs to
 // write it out; one that does not read finds it full for ever. So the first time the worker waits
 // a little, and no worker waits for that client again until one of its replies went out.
-SendOutcome ZmqServer::SendPatiently(const std::string& client,
-                                     std::vector<zmq::message_t>* frames) {
-  SendOutcome outcome = router_->Send(client, frames);
+SendOutcome ZmqServer::SendPatiently(const std::string& client, std::vector<zmq::message_t>* frames,
+                                     bool comes_back) {
+  SendOutcome outcome = router_->Send(client, frames, comes_back);
   if (outcome != SendOutcome::kFull) {
     if (!has_deaf_clients_.load(std::memory_order_relaxed)) return outcome;
     MutexLock lock(deaf_mu_);
@@ -220,7 +223,7 @@ SendOutcome ZmqServer::SendPatiently(const std::string& client,
   const int64_t until_us = SteadyNowUs() + kPatienceUs;
   while (outcome == SendOutcome::kFull && SteadyNowUs() < until_us) {
     std::this_thread::sleep_for(std::chrono::microseconds(200));
-    outcome = router_->Send(client, frames);
+    outcome = router_->Send(client, frames, /*comes_back=*/false);
   }
   if (outcome != SendOutcome::kFull) return outcome;
   MutexLock lock(deaf_mu_);
@@ -260,11 +263,7 @@ void ZmqServer::Stop() {
     dispatcher_->StopRequests();
     WaitUntilIdle(kStoppedMs);
     if (dispatcher_->busy()) LogWarning({}, "waiting for a search that does not stop");
-    {
-      MutexLock lock(leader_mu_);
-      stopping_ = true;
-    }
-    no_leader_.NotifyAll();
+    stopping_ = true;
     router_->Wake();
     for (std::thread& worker : workers_) worker.join();
     if (monitor_ != nullptr) monitor_->Stop();

@@ -1,14 +1,17 @@
 // zmq_server.h - the daemon's front: requests of clients come in and replies go out here.
 //
-// Threads are leader and followers (Schmidt et al., "Leader/Followers", PLoP 2000). All workers
-// share one ROUTER socket; one of them, the leader, sleeps until a request comes and takes it. It
-// then makes another worker the leader, answers the request itself and sends the reply itself. So
-// between the library's I/O thread and the search there is one wake-up, and none on the way back.
+// Workers share one ROUTER socket. The idle ones sleep on it, and the kernel wakes one of them for
+// a request: it takes the request, lets another worker take the next one if there is more, answers,
+// and sends the reply itself. So between the library's I/O thread and the search there is one
+// wake-up, and none on the way back; the others sleep on.
 //
-//   follower --no leader--> leader --request taken--> working --reply sent--> follower
+//   idle --woken--> taking --noted--> working --reply sent--> taking --nothing left--> idle
+//
+// One worker takes at a time, and notes in the dispatcher what it took before another one takes, so
+// that a cancel finds the request that came before it.
 //
 // The number of workers is the dispatcher's; it sees to it that some are always free of long
-// requests, so there is a leader nearly always. When all are working, requests wait in the socket.
+// requests, so one is idle nearly always. When all are working, requests wait in the socket.
 //
 // Garbage: a message that is not a request is dropped, and answered by an error if its header
 // could be read. Frames are limited in size, requests per client in number (shared_router.cpp),
@@ -36,6 +39,8 @@
 
 namespace vectord {
 
+struct ReceivedRequest;
+
 class ZmqServer final : public ReplySink {
  public:
   // Listens on config.listen.endpoints and answers by the dispatcher, which must outlive it, as
@@ -58,11 +63,14 @@ class ZmqServer final : public ReplySink {
   Status StartThreads();
 
   void Work(size_t worker);
-  // The next request, or null when the server stops.
-  std::unique_ptr<RequestContext> Lead();
+  // The next request, or null when there is none.
   std::unique_ptr<RequestContext> TakeRequest();
+  enum class Taken { kNothing, kRequest, kGarbage, kOrphan };
+  Taken TakeMessage(ReceivedRequest* request, Status* refusal, bool* answerable)
+      REQUIRES(taking_mu_);
   void RefuseMessage(const RequestContext& request, bool answerable, const Status& why);
-  SendOutcome SendPatiently(const std::string& client, std::vector<zmq::message_t>* frames);
+  SendOutcome SendPatiently(const std::string& client, std::vector<zmq::message_t>* frames,
+                            bool comes_back);
   void WaitUntilIdle(int64_t at_most_ms);
 
   // One warning a second at most, with the number of those left out.
@@ -90,9 +98,7 @@ class ZmqServer final : public ReplySink {
   bool stopped_ = false;
 
   std::atomic<bool> stopping_{false};  // workers are to end
-  Mutex leader_mu_;                    // never held together with another lock
-  CondVar no_leader_;
-  bool has_leader_ GUARDED_BY(leader_mu_) = false;
+  Mutex taking_mu_;  // from receiving a request to noting it; the router's lock is taken within
 };
 
 }  // namespace vectord

@@ -19,11 +19,12 @@ namespace vectord {
 struct CalibrationTask {
   const VectorStore& store;
   vfdw_metric metric;
-  // Rows used as queries, which no search may find; in an order by chance, since the first few stand
-  // for all.
+  // Rows used as queries, which no search may find; in an order by chance, since the first few
+  // stand for all.
   const std::vector<uint32_t>& held_out;
-  uint32_t last_effort;  // beyond it Index::Search() scans
-  double rows_per_effort;  // a search costs, for each unit of effort, as much as a scan of so many rows
+  uint32_t last_effort;    // beyond it Index::Search() scans
+  double rows_per_effort;  // a search costs, for each unit of effort, as much as a scan of so many
+                           // rows
   bool effort_is_at_least_k;
   // Shares of filters to measure, falling, each below 1.
   std::vector<float> filter_shares;

@@ -60,8 +60,8 @@ Result<RecallCurves> MeasureGraph(const HnswGraph& graph, vfdw_metric metric,
   return MeasureRecall(task, control);
 }
 
-// Moves the rows to be measured with to the end; returns them, in an order by chance, as the linking
-// order is. They are on the bottom level only.
+// Moves the rows to be measured with to the end; returns them, in an order by chance, as the
+// linking order is. They are on the bottom level only.
 std::vector<uint32_t> HoldOut(const VectorStore& store, LinkingOrder* order) {
   const std::vector<uint32_t> chosen = ChooseHeldOut(store.size(), store.dimensions());
   const size_t upper_rows = order->seats.empty() ? 0 : order->seats.front();
@@ -84,8 +84,7 @@ Result<HnswBuild> BuildHnswGraph(const IndexSpec& spec, const VectorStore& store
   VFDW_RETURN_IF_ERROR(linker->Link(0, measured_rows, control));
   if (!held_out.empty()) {
     HnswGraph graph = linker->Seal(measured_rows);
-    VFDW_ASSIGN_OR_RETURN(build.curves,
-                          MeasureGraph(graph, spec.metric, store, held_out, control));
+    VFDW_ASSIGN_OR_RETURN(build.curves, MeasureGraph(graph, spec.metric, store, held_out, control));
     linker->Reopen(std::move(graph));
     VFDW_RETURN_IF_ERROR(linker->Link(measured_rows, rows, control));
   }

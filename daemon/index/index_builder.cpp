@@ -28,8 +28,8 @@ IndexOrError BuildHnsw(const IndexSpec& spec, const SharedStore& store,
       store, spec.metric, std::move(build.graph), build.given_effort, std::move(build.curves)));
 }
 
-// The lists hold the held-out rows, too: their neighbours are found in them or not as those of other
-// queries are, and they themselves are left out of the answers.
+// The lists hold the held-out rows, too: their neighbours are found in them or not as those of
+// other queries are, and they themselves are left out of the answers.
 Result<RecallCurves> MeasureLists(vfdw_metric metric, const SharedStore& store,
                                   const IvfLists& lists, const BuildControl& control) {
   std::vector<uint32_t> held_out = ChooseHeldOut(store->size(), store->dimensions());
@@ -63,8 +63,8 @@ IndexOrError BuildIvf(const IndexSpec& spec, const SharedStore& store, const Bui
   // Of tables too small to be measured one list in ten.
   const uint32_t probes =
       spec.nprobe != 0 ? std::min(spec.nprobe, count) : std::max(1u, count / 10);
-  return std::unique_ptr<Index>(std::make_unique<IvfIndex>(store, spec.metric, std::move(lists),
-                                                           probes, std::move(curves)));
+  return std::unique_ptr<Index>(
+      std::make_unique<IvfIndex>(store, spec.metric, std::move(lists), probes, std::move(curves)));
 }
 
 IndexOrError BuildOrThrow(const IndexSpec& spec, const SharedStore& store,

@@ -23,8 +23,8 @@ double LogInterpolate(double position, double y0, double y1) {
   return y0 * std::pow(y1 / y0, position);
 }
 
-// What is missed at `after` for the interpolation: recalls of 1 have no logarithm of their misses, and
-// where all lists were scanned it falls to nothing at once.
+// What is missed at `after` for the interpolation: recalls of 1 have no logarithm of their misses,
+// and where all lists were scanned it falls to nothing at once.
 double MissedAfter(double missed_before, double recall_after) {
   constexpr double kMostFall = 4;
   return std::max({1e-6, 1 - recall_after, missed_before / kMostFall});

@@ -189,7 +189,8 @@ bool IsLongSearch(const Search& search) {
                      index.kind == IndexKind::kFlat || query.metric != index.metric;
   if (scans) return all >= kLongSearchElements;
   constexpr uint64_t kDistancesPerKeptRow = 40;
-  const uint64_t kept = std::max<uint64_t>({query.k, query.ef_search, query.nprobe, MeasuredEffort(set, query)});
+  const uint64_t kept =
+      std::max<uint64_t>({query.k, query.ef_search, query.nprobe, MeasuredEffort(set, query)});
   const uint64_t most = std::min<uint64_t>(kept, set.vector_rows) * kDistancesPerKeptRow;
   return std::min(all, most * set.dimensions) >= kLongSearchElements;
 }

@@ -20,9 +20,9 @@ TEST(HeldOutTruth, DistancesAreThoseOfExactSearches) {
   control.threads = 2;
   for (const vfdw_metric metric : kMetrics) {
     const auto store = StoreOf(vectors);
-    const auto truth = FindTrueDistances(
-        *store, metric, queries,
-        {{most.data(), {1, 10, 100, 5000, 10}}, {few.data(), {10, 2}}}, control);
+    const auto truth =
+        FindTrueDistances(*store, metric, queries,
+                          {{most.data(), {1, 10, 100, 5000, 10}}, {few.data(), {10, 2}}}, control);
     ASSERT_TRUE(truth.ok());
     const auto expect = [&](const TrueDistances& found, size_t q, const uint64_t* allowed,
                             size_t k) {

@@ -93,7 +93,8 @@ explain_index(const VfdwPlan *plan, const VfdwOptions *options, const VfdwCollec
 		text = effort_text("hnsw ef_search", options->ef_search,
 						   facts != NULL ? facts->ef_search : 0, target);
 	else if (strcmp(index, "ivf") == 0)
-		text = effort_text("ivf nprobe", options->nprobe, facts != NULL ? facts->nprobe : 0, target);
+		text =
+			effort_text("ivf nprobe", options->nprobe, facts != NULL ? facts->nprobe : 0, target);
 	else
 		text = pstrdup(index);
 	ExplainPropertyText("Index", text, es);

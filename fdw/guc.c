@@ -101,11 +101,10 @@ vfdw_define_gucs(void)
 		"vector_fdw.nprobe", "Lists that an IVF search visits: more is slower and finds more.",
 		"0 leaves it to the foreign table, its server and the collection.", &vfdw_guc_nprobe, 0, 0,
 		VFDW_MAX_NPROBE, PGC_USERSET, 0, NULL, NULL, NULL);
-	DefineCustomRealVariable("vector_fdw.target_recall",
-							 "Share of the true neighbours that a search should find.",
-							 "0 leaves it to the foreign table, its server and the collection.",
-							 &vfdw_guc_target_recall, 0, 0, 1, PGC_USERSET, 0,
-							 check_target_recall, NULL, NULL);
+	DefineCustomRealVariable(
+		"vector_fdw.target_recall", "Share of the true neighbours that a search should find.",
+		"0 leaves it to the foreign table, its server and the collection.", &vfdw_guc_target_recall,
+		0, 0, 1, PGC_USERSET, 0, check_target_recall, NULL, NULL);
 	DefineCustomBoolVariable("vector_fdw.exact", "Finds the true neighbours, without an index.",
 							 NULL, &vfdw_guc_exact, false, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("vector_fdw.min_lsn",

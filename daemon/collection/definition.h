@@ -52,8 +52,8 @@ struct Definition {
   IndexSpec index;
   uint32_t dimensions = 0;  // as declared by option or type; 0: those of the first row
   uint32_t ef_search = 0, nprobe = 0;
-  double target_recall = 0;  // of searches that name none; 0: the index's default
-  uint64_t memory_limit = 0;                           // 0: only the daemon's
+  double target_recall = 0;   // of searches that name none; 0: the index's default
+  uint64_t memory_limit = 0;  // 0: only the daemon's
   VectorPlacement storage = VectorPlacement::kMemory;  // "ram" or "disk"
 
   std::string QualifiedTable() const { return schema + "." + table; }

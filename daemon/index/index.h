@@ -34,7 +34,7 @@ struct SearchParams {
   // Share of the true k nearest that is to be found, as far as the index was measured; 0: the
   // index's default. Not heeded when there is an effort.
   double target_recall = 0;
-  bool exact = false;   // scan all rows
+  bool exact = false;                            // scan all rows
   const std::atomic<bool>* cancelled = nullptr;  // may be null
   // Bit i of word i / 64: row i may be returned. Null: all may. Covers every row of the store.
   const uint64_t* allowed_rows = nullptr;

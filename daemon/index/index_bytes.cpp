@@ -230,8 +230,7 @@ Status WriteIndex(const Index& index, ByteSink* sink) {
   header.rows = index.store().size();
   header.dimensions = static_cast<uint32_t>(index.store().dimensions());
   VFDW_RETURN_IF_ERROR(AppendStruct(header, sink));
-  if (index.kind() != IndexKind::kFlat)
-    VFDW_RETURN_IF_ERROR(index.recall_curves().Write(sink));
+  if (index.kind() != IndexKind::kFlat) VFDW_RETURN_IF_ERROR(index.recall_curves().Write(sink));
   switch (index.kind()) {
     case IndexKind::kFlat:
       return {};

@@ -25,7 +25,7 @@ struct KnownK {
   uint32_t k;
   size_t queries;
 };
-constexpr KnownK kMeasuredK[] = {{1, 1000},  {10, 1000}, {30, 300},
+constexpr KnownK kMeasuredK[] = {{1, 800},   {10, 800},  {30, 300},
                                  {100, 200}, {300, 100}, {1000, 60}};
 constexpr size_t kFilterQueries = 160;
 
@@ -165,7 +165,7 @@ std::vector<size_t> WantedAnswers(const CalibrationTask& task) {
   std::vector<size_t> wanted(task.held_out.size(), 0);
   for (const KnownK& known : kMeasuredK) {
     // Of small tables so many rows are no neighbours, and a scan gives them.
-    if (known.k * 20 > task.store.size()) continue;
+    if (known.k * 4 > task.store.size()) continue;
     if (task.effort_is_at_least_k && known.k > task.last_effort) continue;
     for (size_t q = 0; q < std::min(known.queries, wanted.size()); q++) wanted[q] = known.k;
   }
@@ -179,8 +179,8 @@ std::vector<uint32_t> ChooseHeldOut(size_t rows, size_t dimensions) {
   if (rows < kSmallestTable) return held_out;
   // Each query costs an exact scan; on large tables fewer must do. With 400 queries the standard
   // error of a recall near 0.95 is about 0.005.
-  constexpr size_t kElementsCompared = size_t{40} << 30;
-  const size_t affordable = std::clamp<size_t>(kElementsCompared / rows / dimensions, 400, 1000);
+  constexpr size_t kElementsCompared = size_t{30} << 30;
+  const size_t affordable = std::clamp<size_t>(kElementsCompared / rows / dimensions, 400, 800);
   const size_t queries = std::min(affordable, rows / 20);
   for (size_t i = 0; i < queries; i++)
     held_out.push_back(static_cast<uint32_t>((i * rows + rows / 2) / queries));

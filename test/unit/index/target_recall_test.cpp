@@ -1,10 +1,11 @@
 // target_recall_test.cpp - searches with a target find, of other queries than were measured with,
 // what the target says: at most 0.01 less and 0.03 more.
 //
-// More is allowed only where less effort is impossible (k rows in view, one list) or finds too
-// little, or where a scan of all rows was cheaper.
+// For k = 1, where a query's recall is 0 or 1, twice the standard error of the test's own queries
+// is allowed on top. More is allowed only where less effort is impossible (k rows in view, one
+// list) or finds too little, or where a scan of all rows was cheaper.
 //
-// TARGET_RECALL_ROWS (12000), _DIMENSIONS (24) and _QUERIES (500) set the size, TARGET_RECALL_DATA
+// TARGET_RECALL_ROWS (12000), _DIMENSIONS (24) and _QUERIES (1000) set the size, TARGET_RECALL_DATA
 // (clustered, uniform or texts) leaves out the other data; TARGET_RECALL_TEXTS is a file of lines
 // as embed_text.cpp reads them, instead of made-up ones. Measured recalls are printed.
 #include <gtest/gtest.h>
@@ -152,12 +153,16 @@ void ExpectTargetsMet(const DataSet& data, const Index& index, size_t k, double 
   for (const double target : {0.9, 0.95, 0.99}) {
     const Outcome outcome = examiner.With(target, 0);
     Print(data, index.kind(), k, share, target, outcome);
-    EXPECT_GE(outcome.recall, target - 0.01) << "target " << target << " k " << k;
+    const double n = static_cast<double>(data.queries.size());
+    const double chance = k == 1 ? 2 * std::sqrt(target * (1 - target) / n) : 0;
+    EXPECT_GE(outcome.recall, target - 0.01 - chance) << "target " << target << " k " << k;
     // A filtered walk may find more: it gives up for a scan where it is not sure.
-    if (share < 1 || outcome.recall <= target + 0.03 || outcome.strategy == "exact") continue;
+    if (share < 1 || outcome.recall <= target + 0.03 + chance || outcome.strategy == "exact")
+      continue;
     const uint32_t least = index.kind() == IndexKind::kHnsw ? static_cast<uint32_t>(k) : 1;
     if (outcome.effort <= least) continue;
-    EXPECT_LT(examiner.With(0, outcome.effort - 1).recall, target) << "with less effort";
+    // One list more or less is much, and which of the two meets the target a matter of the sample.
+    EXPECT_LT(examiner.With(0, outcome.effort - 1).recall, target + 0.015) << "with less effort";
   }
 }
 
@@ -168,7 +173,7 @@ class TargetRecall : public testing::TestWithParam<const char*> {
     if (only != nullptr && std::string(only) != GetParam()) GTEST_SKIP();
     data_ = MakeDataSet(GetParam(), SizeFrom("TARGET_RECALL_ROWS", 12000),
                         SizeFrom("TARGET_RECALL_DIMENSIONS", 24),
-                        SizeFrom("TARGET_RECALL_QUERIES", 500));
+                        SizeFrom("TARGET_RECALL_QUERIES", 1000));
   }
   std::unique_ptr<Index> BuildMeasured(IndexKind kind) {
     const auto began = std::chrono::steady_clock::now();

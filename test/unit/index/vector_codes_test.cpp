@@ -179,22 +179,6 @@ TEST(VectorCodes, CutBytesAreCorruptAndChangedOnesSafeToSearch) {
   }
 }
 
-TEST(VectorCodes, AFileFromBeforeThereWereCodesIsRead) {
-  const Index& index = IndexBy(SpecOf(IndexKind::kHnsw, VFDW_METRIC_L2, Quantizer::kNone));
-  StringSink sink;
-  ASSERT_TRUE(WriteIndex(index, &sink).ok());
-  std::string bytes = sink.Take();
-  bytes[0] = 1;  // the layout
-  SpanSource source(bytes);
-  const auto read = ReadIndex(&source, index.shared_store(), VFDW_METRIC_L2);
-  ASSERT_TRUE(read.ok()) << read.status().ToString();
-  EXPECT_EQ(CodesOf(**read), nullptr);
-  bytes[28] = 2;  // a quantizer, which that layout did not have
-  SpanSource wrong(bytes);
-  EXPECT_EQ(ReadIndex(&wrong, index.shared_store(), VFDW_METRIC_L2).status().code(),
-            ErrorCode::CORRUPT);
-}
-
 TEST(VectorCodes, EveryInstructionSetFindsTheSame) {
   const float* const query = CommonVectors()[9];
   for (const vfdw_metric metric : kMetrics)

@@ -32,17 +32,17 @@ nearest="ORDER BY embedding <=> '{0.1,0.7,0.2}' LIMIT 10"
 expected=$(sql -A -t -c "SELECT id FROM docs $nearest")
 same "the first query" "$(block 2 | cut -d'|' -f1)" "$expected"
 same "whole rows" "$(block 3 | cut -d'|' -f1)" "$expected"
-same "the filter and the range" "$(block 4 | cut -d'|' -f1)" "$(sql -A -t -c "SELECT id FROM docs
+same "the filter and the range" "$(block 5 | cut -d'|' -f1)" "$(sql -A -t -c "SELECT id FROM docs
 	WHERE year BETWEEN 2005 AND 2020 AND (title LIKE 'title 1%' OR id IN (2, 3, 5)) $nearest" \
 	-c "SELECT count(*) FROM docs WHERE embedding <=> '{0.1,0.7,0.2}' < 0.5")"
-same "many query vectors" "$(block 5 | cut -d'|' -f1,2)" "$(sql -A -t -c "SELECT n, id
+same "many query vectors" "$(block 6 | cut -d'|' -f1,2)" "$(sql -A -t -c "SELECT n, id
 	FROM (VALUES (1, '{0.1,0.7,0.2}'::real[]), (2, '{0.9,0.1,0.1}')) q(n, v) CROSS JOIN LATERAL
 		(SELECT id, embedding <=> v AS d FROM docs WHERE year > 2010 ORDER BY d LIMIT 3) found ORDER BY n, d")"
 # Hybrid search: the same statement over the table alone, and it did need both lists.
 hybrid=$(awk '/^WITH nearest/ {on = 1} /^```$/ {on = 0} on' README.md)
-same "hybrid search" "$(block 6)" "$(sql -A -t <<<"${hybrid//search.docs_vec/docs}")"
-[ "$(block 6 | wc -l)" = 10 ]
-[ "$(block 6 | head -1 | cut -d'|' -f3)" = 0.03279 ] # 2 / 61: first in both lists
+same "hybrid search" "$(block 7)" "$(sql -A -t <<<"${hybrid//search.docs_vec/docs}")"
+[ "$(block 7 | wc -l)" = 10 ]
+[ "$(block 7 | head -1 | cut -d'|' -f3)" = 0.03279 ] # 2 / 61: first in both lists
 # Whatever EXPLAIN is said to show, it shows.
 plan=$(sql -A -t -c "EXPLAIN (COSTS OFF) SELECT id FROM search.docs_vec ORDER BY embedding <=> '{1,1,1}' LIMIT 10")
 grep -q 'Vector Search: docs_vec <=> k=10' <<<"$plan"

@@ -8,7 +8,7 @@
 namespace bench {
 namespace {
 
-constexpr size_t kLatent = 24;
+constexpr size_t kLatent = 16;
 constexpr size_t kClusters = 200;
 constexpr float kBetweenClusters = 1.2f, kWithinCluster = 0.75f, kBlur = 0.3f;
 

@@ -89,18 +89,20 @@ class Ours(Side):
     def wait(self):
         self.cluster.sql("SELECT vector_fdw.wait_for_collection('near', '1 hour')")
 
-    # Bytes per vector in memory and on disk, once the first checkpoint is done.
+    # Bytes per vector in memory and on disk, once the first checkpoint is done and nothing changes any more:
+    # with storage disk vectors leave the memory after they have been written.
     def footprint(self):
-        deadline = time.monotonic() + 120
+        deadline, before = time.monotonic() + 120, None
         while True:
             answer = self.cluster.value("SELECT memory_bytes, disk_bytes, rows FROM vector_fdw.stat_collections"
                                         " WHERE name = 'near'")
             memory, disk, rows = (int(field or 0) for field in answer.split("\t"))
-            if disk > 0:
+            if disk > 0 and (memory, disk) == before:
                 return memory / rows, disk / rows
+            before = memory, disk
             if time.monotonic() > deadline:
                 raise CommandFailed("vectord wrote no checkpoint within 120 s.")
-            time.sleep(0.1)
+            time.sleep(2 if disk > 0 else 0.1)
 
     def default_effort(self):
         return int(self.cluster.value("SELECT effort FROM vector_fdw.stat_collections WHERE name = 'near'") or 0)

@@ -40,7 +40,9 @@ class LinkLists {
     VFDW_ASSIGN_OR_RETURN(lists.links_, PageBuffer::Create(entries * sizeof(uint32_t)));
     VFDW_ASSIGN_OR_RETURN(lists.keys_, PageBuffer::Create(entries * sizeof(float)));
     VFDW_ASSIGN_OR_RETURN(lists.lengths_, PageBuffer::Create(nodes * sizeof(Lengths)));
-    memset(lists.links_.as<uint32_t>(), 0xff, entries * sizeof(uint32_t));  // kNoLink
+    // Of no nodes there is no memory, which memset may not even be shown.
+    if (entries > 0)
+      memset(lists.links_.as<uint32_t>(), 0xff, entries * sizeof(uint32_t));  // kNoLink
     return lists;
   }
 

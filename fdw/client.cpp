@@ -243,6 +243,7 @@ struct vfdw_client {
   vfdw_outcome Take(uint64_t id, vfdw_reply** out, vfdw_error* error);
   int descriptor() const { return descriptor_; }
   uint64_t arrivals() const { return arrivals_; }
+  bool is_alone() const { return is_alone_; }
 
  private:
   struct Cursor {
@@ -279,6 +280,7 @@ struct vfdw_client {
   int descriptor_ = -1;
   bool connected_ = false;
   bool broken_ = false;
+  bool is_alone_ = false;
   uint64_t last_id_;
   uint64_t arrivals_ = 0;
   size_t unanswered_ = 0;
@@ -335,7 +337,7 @@ Status vfdw_client::SetKeys() {
 }
 
 Status vfdw_client::Connect() {
-  connected_ = broken_ = false;
+  connected_ = broken_ = is_alone_ = false;
   forks_ = g_forks.load(std::memory_order_relaxed);
   VFDW_RETURN_IF_ERROR(MakeSocket(&socket_));
   Status status = SetOptions();
@@ -510,6 +512,7 @@ void vfdw_client::Deliver(Message* message) {
     return;
   }
   if (request->answered) return;
+  is_alone_ = (envelope.flags & vfdw::kFlagAlone) != 0;
   if (status.ok()) status = Understand(envelope, message, &*request);
   Settle(&*request, std::move(status));
 }
@@ -604,6 +607,8 @@ bool vfdw_client_reconnect(vfdw_client* client, vfdw_error* error) noexcept {
 int vfdw_client_descriptor(const vfdw_client* client) noexcept { return client->descriptor(); }
 
 uint64_t vfdw_client_arrivals(const vfdw_client* client) noexcept { return client->arrivals(); }
+
+bool vfdw_client_is_alone(const vfdw_client* client) noexcept { return client->is_alone(); }
 
 bool vfdw_client_poll(vfdw_client* client) noexcept {
   bool connected = false;

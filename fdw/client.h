@@ -77,6 +77,12 @@ bool vfdw_client_poll(vfdw_client* client) VFDW_NOEXCEPT;
  */
 bool vfdw_client_reconnect(vfdw_client* client, vfdw_error* error) VFDW_NOEXCEPT;
 
+/*
+ * Whether the last reply said that no other client asks the daemon anything: only then may a
+ * caller look for a reply without sleeping, and not for long.
+ */
+bool vfdw_client_is_alone(const vfdw_client* client) VFDW_NOEXCEPT;
+
 /* Messages of any kind that have come in so far: tells a slow daemon from a silent one. */
 uint64_t vfdw_client_arrivals(const vfdw_client* client) VFDW_NOEXCEPT;
 

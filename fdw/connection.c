@@ -36,10 +36,11 @@
 /* Between two looks whether a daemon that restarts listens again. */
 #define VFDW_PROBE_INTERVAL_MS 20
 /*
- * How long to look for the reply before going to sleep. Zero unless measured to pay: with two
- * cores the spinning backend takes the one that the daemon needs.
+ * Looking for a reply instead of sleeping until it comes saves the time to wake up, and costs a
+ * core. So it is done only while the daemon says that nobody else asks it, who might need that
+ * core, and only where replies usually come within this time.
  */
-#define VFDW_SPIN_US 0
+#define VFDW_LOOK_US 250
 
 typedef struct ConnectionKey
 {
@@ -460,6 +461,12 @@ find_link(VfdwConnection *connection, const vfdw_client *client)
 	elog(ERROR, "client of an unknown connection");
 }
 
+static void
+note_wait(VfdwLink *link, double waited_us)
+{
+	link->usual_wait_us += (waited_us - link->usual_wait_us) / 4;
+}
+
 /* Polls until the request is no longer pending or its time is over. */
 static vfdw_outcome
 await(VfdwLink *link, uint64 request_id, int timeout_ms, vfdw_reply **reply, vfdw_error *error)
@@ -467,18 +474,22 @@ await(VfdwLink *link, uint64 request_id, int timeout_ms, vfdw_reply **reply, vfd
 	instr_time start;
 	double waited_ms;
 	vfdw_outcome outcome;
+	bool looks = vfdw_client_is_alone(link->client) && link->usual_wait_us < VFDW_LOOK_US;
 
 	INSTR_TIME_SET_CURRENT(start);
 	for (;;)
 	{
 		(void) vfdw_client_poll(link->client);
 		outcome = vfdw_client_take(link->client, request_id, reply, error);
-		if (outcome != VFDW_PENDING)
-			return outcome;
 		waited_ms = vfdw_elapsed_ms(start);
+		if (outcome != VFDW_PENDING)
+		{
+			note_wait(link, waited_ms * 1000);
+			return outcome;
+		}
 		if (timeout_ms > 0 && waited_ms >= timeout_ms)
 			return VFDW_PENDING;
-		if (waited_ms * 1000 < VFDW_SPIN_US)
+		if (looks && waited_ms * 1000 < VFDW_LOOK_US)
 			continue;
 		vfdw_link_wait(link, timeout_ms > 0 ? (long) (timeout_ms - waited_ms) + 1 : -1);
 	}

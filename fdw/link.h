@@ -30,6 +30,7 @@ typedef struct VfdwLink
 	bool silent;			/* a request timed out without a byte: to be connected anew */
 	bool lost;				/* it worked, and does not now */
 	instr_time lost_at;
+	double usual_wait_us; /* for a reply, the last ones counting most */
 } VfdwLink;
 
 /* Also notices that it is lost. Does not wait. */

@@ -36,6 +36,7 @@ enum EnvelopeFlags : uint32_t {
   kFlagReply = 1u << 0,
   kFlagError = 1u << 1,  // the body is an ErrorReply
   kFlagRaw = 1u << 2,    // a raw frame follows the body
+  kFlagAlone = 1u << 3,  // of a reply: no other client has asked anything for some milliseconds
 };
 
 struct Envelope {

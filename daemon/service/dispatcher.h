@@ -63,7 +63,8 @@ class Dispatcher {
 
   void BeginStop(ReplySink* sink);
   void StopRequests() { service_.in_flight.StopAll(StopReason::kShutdown); }
-  bool busy() const { return service_.in_flight.size() > 0; }
+  size_t requests_in_flight() const { return service_.in_flight.size(); }
+  bool busy() const { return requests_in_flight() > 0; }
 
   // The page /metrics.
   std::string MetricsText() const;

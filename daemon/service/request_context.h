@@ -54,6 +54,7 @@ struct RequestContext {
   int64_t received_ns = 0;
   int64_t deadline_ns = kNoDeadline;
   bool has_long_slot = false;  // of admission.h
+  bool is_alone = false;       // no other client asks; the transport tells the client
 
   std::atomic<bool> cancelled{false};
   std::atomic<StopReason> reason{StopReason::kNone};

@@ -24,6 +24,9 @@ constexpr int64_t kStoppedMs = 5000;
 constexpr int kLingerMs = 500;
 constexpr int64_t kPatienceUs = 200000;
 constexpr size_t kMostDeafClients = 1000;
+// So long no other client may have asked for one to be called alone. Clients that wait for each
+// reply awake would take the cores from each other, and from us.
+constexpr int64_t kAloneNs = 5000000;
 
 // A worker takes the next request as soon as it has sent a reply, unless that freed a long slot.
 thread_local bool is_worker = false;
@@ -152,9 +155,20 @@ ZmqServer::Taken ZmqServer::TakeMessage(ReceivedRequest* request, Status* refusa
   request->raw = frames.frames[2];
   request->Arrived(dispatcher_->clock()->SteadyNs());
   dispatcher_->Accept(request);
+  request->is_alone = IsAlone(*request);
   // The connection may have ended before the request could be found by it.
   if (gate_.Current(fd) != request->connection) dispatcher_->ConnectionGone(request->connection);
   return Taken::kRequest;
+}
+
+bool ZmqServer::IsAlone(const RequestContext& request) {
+  static const bool has_core_to_spare = std::thread::hardware_concurrency() > 1;
+  if (request.client != last_client_) {
+    last_client_ = request.client;
+    alone_since_ns_ = request.received_ns;
+  }
+  return has_core_to_spare && request.received_ns - alone_since_ns_ >= kAloneNs &&
+         dispatcher_->requests_in_flight() == 1;
 }
 
 void ZmqServer::RefuseMessage(const RequestContext& request, bool answerable, const Status& why) {
@@ -174,7 +188,8 @@ void ZmqServer::Send(const RequestContext& request, Reply reply) {
   header.op = request.envelope.op;
   header.request_id = request.envelope.request_id;
   header.flags = vfdw::kFlagReply | (reply.kind == Reply::Kind::kError ? vfdw::kFlagError : 0u) |
-                 (reply.raw.size() > 0 ? vfdw::kFlagRaw : 0u);
+                 (reply.raw.size() > 0 ? vfdw::kFlagRaw : 0u) |
+                 (request.is_alone ? vfdw::kFlagAlone : 0u);
   header.body_bytes = static_cast<uint32_t>(reply.body.size());
   header.raw_bytes = static_cast<uint32_t>(reply.raw.size());
   std::array<uint8_t, vfdw::kEnvelopeBytes> header_bytes;

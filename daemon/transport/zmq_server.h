@@ -68,6 +68,7 @@ class ZmqServer final : public ReplySink {
   enum class Taken { kNothing, kRequest, kGarbage, kOrphan };
   Taken TakeMessage(ReceivedRequest* request, Status* refusal, bool* answerable)
       REQUIRES(taking_mu_);
+  bool IsAlone(const RequestContext& request) REQUIRES(taking_mu_);
   void RefuseMessage(const RequestContext& request, bool answerable, const Status& why);
   SendOutcome SendPatiently(const std::string& client, std::vector<zmq::message_t>* frames,
                             bool comes_back);
@@ -99,6 +100,8 @@ class ZmqServer final : public ReplySink {
 
   std::atomic<bool> stopping_{false};  // workers are to end
   Mutex taking_mu_;  // from receiving a request to noting it; the router's lock is taken within
+  std::string last_client_ GUARDED_BY(taking_mu_);
+  int64_t alone_since_ns_ GUARDED_BY(taking_mu_) = 0;  // last_client_ is the only one that asks
 };
 
 }  // namespace vectord

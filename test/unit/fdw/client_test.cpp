@@ -230,6 +230,23 @@ TEST_F(ClientTest, ForgottenRequestIsCancelledAndItsLateReplyAndCursorAreDropped
   EXPECT_EQ(VFDW_FAILED, vfdw_client_take(client_, forgotten, &reply, &error_));
 }
 
+TEST_F(ClientTest, KnowsFromTheLastReplyWhetherItIsAlone) {
+  Connect();
+  EXPECT_FALSE(vfdw_client_is_alone(client_));
+  for (const uint32_t flag : {uint32_t{kFlagAlone}, uint32_t{0}, uint32_t{kFlagAlone}}) {
+    const uint64_t id = SendStatus();
+    const MockDaemon::Request request = daemon_->Receive();
+    const std::string body = Encode(DaemonStatusReply());
+    Envelope envelope = MockDaemon::HeaderFor(request, body, {});
+    envelope.flags |= flag;
+    daemon_->Send({request.peer, MockDaemon::Header(envelope), body});
+    ASSERT_EQ(VFDW_ARRIVED, Await(id)) << error_.message;
+    EXPECT_EQ(flag != 0, vfdw_client_is_alone(client_));
+  }
+  ASSERT_TRUE(vfdw_client_reconnect(client_, &error_)) << error_.message;
+  EXPECT_FALSE(vfdw_client_is_alone(client_));
+}
+
 TEST_F(ClientTest, DaemonsErrorArrivesWithSqlstateAndHint) {
   Connect();
   const uint64_t id = SendStatus();

@@ -191,6 +191,39 @@ TEST(ZmqServer, AClientThatLeavesTakesItsSearchAndCursorAlong) {
   EXPECT_EQ(test.service.metrics.connections.value(), 1);
 }
 
+TEST(ZmqServer, AClientIsToldWhenItIsTheOnlyOneThatAsks) {
+  if (std::thread::hardware_concurrency() < 2) GTEST_SKIP() << "on one core nobody may stay awake";
+  TestServer test;
+  RawClient first = test.NewClient(), second = test.NewClient();
+  const auto told_alone = [](RawClient* client) {
+    const RawReply reply = client->Ask(Op::kDaemonStatus, vfdw::EmptyMessage());
+    return (reply.envelope.flags & vfdw::kFlagAlone) != 0;
+  };
+  EXPECT_FALSE(told_alone(&first));
+  EXPECT_TRUE(Eventually([&] { return told_alone(&first); }));
+  EXPECT_TRUE(told_alone(&first));
+  EXPECT_FALSE(told_alone(&second));
+  EXPECT_FALSE(told_alone(&first));
+  EXPECT_TRUE(Eventually([&] { return told_alone(&first); }));
+}
+
+TEST(ZmqServer, AClientIsNotAloneBesideALongSearch) {
+  TestServer test(LargeCollection());
+  auto set = LargeCollection().MakeSet(2);
+  set->as_of = 1;
+  test.service.collection->Publish(set);
+  RawClient waits = test.NewClient(), asks = test.NewClient();
+  auto search = SmallSearch(1);
+  search.min_lsn = 2;  // comes never
+  waits.Send(Op::kSearch, search, kWideQuery);
+  ASSERT_TRUE(Eventually([&] { return test.service.dispatcher.busy(); }));
+  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(30);
+  while (std::chrono::steady_clock::now() < until) {
+    const RawReply reply = asks.Ask(Op::kDaemonStatus, vfdw::EmptyMessage());
+    ASSERT_EQ(reply.envelope.flags & vfdw::kFlagAlone, 0u);
+  }
+}
+
 TEST(ZmqServer, ACrowdBeyondTheCapIsTurnedAwayAndRoomComesBack) {
   ASSERT_TRUE(RaiseDescriptorLimit().ok());
   const size_t most = std::min<size_t>(500, DescriptorLimit() / 8);

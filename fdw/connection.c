@@ -35,12 +35,6 @@
 
 /* Between two looks whether a daemon that restarts listens again. */
 #define VFDW_PROBE_INTERVAL_MS 20
-/*
- * Looking for a reply instead of sleeping until it comes saves the time to wake up, and costs a
- * core. So it is done only while the daemon says that nobody else asks it, who might need that
- * core, and only where replies usually come within this time.
- */
-#define VFDW_LOOK_US 250
 
 typedef struct ConnectionKey
 {
@@ -461,35 +455,25 @@ find_link(VfdwConnection *connection, const vfdw_client *client)
 	elog(ERROR, "client of an unknown connection");
 }
 
-static void
-note_wait(VfdwLink *link, double waited_us)
-{
-	link->usual_wait_us += (waited_us - link->usual_wait_us) / 4;
-}
-
 /* Polls until the request is no longer pending or its time is over. */
 static vfdw_outcome
 await(VfdwLink *link, uint64 request_id, int timeout_ms, vfdw_reply **reply, vfdw_error *error)
 {
-	instr_time start;
 	double waited_ms;
 	vfdw_outcome outcome;
-	bool looks = vfdw_client_is_alone(link->client) && link->usual_wait_us < VFDW_LOOK_US;
 
-	INSTR_TIME_SET_CURRENT(start);
+	vfdw_begin_wait(&link->awake, vfdw_client_is_alone(link->client));
 	for (;;)
 	{
 		(void) vfdw_client_poll(link->client);
 		outcome = vfdw_client_take(link->client, request_id, reply, error);
-		waited_ms = vfdw_elapsed_ms(start);
-		if (outcome != VFDW_PENDING)
+		waited_ms = vfdw_elapsed_ms(link->awake.start);
+		if (outcome != VFDW_PENDING || (timeout_ms > 0 && waited_ms >= timeout_ms))
 		{
-			note_wait(link, waited_ms * 1000);
+			vfdw_end_wait(&link->awake, waited_ms * 1000);
 			return outcome;
 		}
-		if (timeout_ms > 0 && waited_ms >= timeout_ms)
-			return VFDW_PENDING;
-		if (looks && waited_ms * 1000 < VFDW_LOOK_US)
+		if (vfdw_stay_awake(&link->awake, waited_ms * 1000))
 			continue;
 		vfdw_link_wait(link, timeout_ms > 0 ? (long) (timeout_ms - waited_ms) + 1 : -1);
 	}

@@ -10,6 +10,7 @@
 #include "portability/instr_time.h"
 #include "storage/latch.h"
 
+#include "fdw/awake.h"
 #include "fdw/vector_fdw.h"
 
 /* CURVE keys; all NULL without */
@@ -30,7 +31,7 @@ typedef struct VfdwLink
 	bool silent;			/* a request timed out without a byte: to be connected anew */
 	bool lost;				/* it worked, and does not now */
 	instr_time lost_at;
-	double usual_wait_us; /* for a reply, the last ones counting most */
+	VfdwAwake awake;
 } VfdwLink;
 
 /* Also notices that it is lost. Does not wait. */

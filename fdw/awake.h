@@ -1,0 +1,31 @@
+/*
+ * awake.h
+ *	  Whether a backend stays awake for a reply, or sleeps until it comes.
+ */
+#ifndef VECTOR_FDW_AWAKE_H
+#define VECTOR_FDW_AWAKE_H
+
+#include "portability/instr_time.h"
+
+/* What one connection's waits have been like. Zeroes at first. */
+typedef struct VfdwAwake
+{
+	double usual_wait_us;	  /* the last waits counting most, as below */
+	double usual_preemptions; /* of a wait awake */
+	instr_time asleep_since;  /* because others wanted the core; zero: not so */
+
+	/* of the wait under way */
+	bool is_awake;
+	instr_time start;
+	long preemptions;
+} VfdwAwake;
+
+/* A wait begins. is_alone: the daemon says that nobody else asks it. */
+extern void vfdw_begin_wait(VfdwAwake *awake, bool is_alone);
+
+/* Not to sleep yet? waited_us: since the wait began. */
+extern bool vfdw_stay_awake(const VfdwAwake *awake, double waited_us);
+
+extern void vfdw_end_wait(VfdwAwake *awake, double waited_us);
+
+#endif /* VECTOR_FDW_AWAKE_H */

@@ -237,10 +237,7 @@ Status WriteIndex(const Index& index, ByteSink* sink) {
   header.layout = kLayout;
   header.kind = static_cast<uint32_t>(index.kind());
   header.metric = static_cast<uint32_t>(index.metric());
-  if (index.kind() == IndexKind::kHnsw)
-    header.given_effort = static_cast<const HnswIndex&>(index).given_effort();
-  if (index.kind() == IndexKind::kIvf)
-    header.given_effort = static_cast<const IvfIndex&>(index).given_effort();
+  header.given_effort = index.given_effort();
   header.rows = index.store().size();
   header.dimensions = static_cast<uint32_t>(index.store().dimensions());
   const VectorCodes* const codes = CodesOf(index);

@@ -123,8 +123,11 @@ IndexOrError BuildIndex(const IndexSpec& spec, const SharedStore& store,
                   "The system refused memory for an index of " + std::to_string(store->size()) +
                       " rows of " + std::to_string(store->dimensions()) + " dimensions.");
   } catch (const std::exception& error) {
+    const bool by_faiss = spec.kind == IndexKind::kIvf;
     return Status(ErrorCode::INTERNAL, "the index could not be built",
-                  std::string("FAISS says: ") + error.what());
+                  std::string(by_faiss ? "FAISS or the standard library says: "
+                                       : "The standard library says: ") +
+                      error.what());
   }
 }
 

@@ -12,6 +12,7 @@
 #include "daemon/base/thread_pool.h"
 #include "daemon/index/exact_scan.h"
 #include "daemon/index/held_out_truth.h"
+#include "daemon/index/vector_codes.h"
 
 namespace vectord {
 namespace {
@@ -175,16 +176,12 @@ std::vector<size_t> WantedAnswers(const CalibrationTask& task) {
 }  // namespace
 
 std::vector<uint32_t> ChooseHeldOut(size_t rows, size_t dimensions) {
-  std::vector<uint32_t> held_out;
-  if (rows < kSmallestTable) return held_out;
+  if (rows < kSmallestTable) return {};
   // Each query costs an exact scan; on large tables fewer must do. With 400 queries the standard
   // error of a recall near 0.95 is about 0.005.
   constexpr size_t kElementsCompared = size_t{30} << 30;
   const size_t affordable = std::clamp<size_t>(kElementsCompared / rows / dimensions, 400, 800);
-  const size_t queries = std::min(affordable, rows / 20);
-  for (size_t i = 0; i < queries; i++)
-    held_out.push_back(static_cast<uint32_t>((i * rows + rows / 2) / queries));
-  return held_out;
+  return SpreadSample(rows, std::min(affordable, rows / 20));
 }
 
 Result<RecallCurves> MeasureRecall(const CalibrationTask& task, const BuildControl& control) {

@@ -20,6 +20,23 @@ constexpr size_t kFewestDimensions = 96;
 // Rows that codes are judged on, and the queries.
 constexpr size_t kJudgedRows = 32768, kJudgedQueries = 64, kJudgedNeighbours = 10;
 
+// Whose terms a thread adds at a time.
+constexpr size_t kRowsAtOnce = 1024;
+
+struct JudgedRows {
+  std::vector<uint32_t> queries, others;
+};
+
+JudgedRows ChooseJudgedRows(vfdw_metric metric, const VectorStore& store) {
+  JudgedRows rows;
+  rows.queries = SpreadSample(store.size(), kJudgedQueries);
+  for (const uint32_t row : SpreadSample(store.size(), kJudgedRows))
+    if (!std::binary_search(rows.queries.begin(), rows.queries.end(), row) &&
+        (metric != VFDW_METRIC_COSINE || store.squared_norms()[row] != 0))
+      rows.others.push_back(row);
+  return rows;
+}
+
 // How many of the rows with the least keys by codes are among those with the least by float32.
 size_t CountAgreed(const std::vector<float>& code_keys, const std::vector<float>& row_keys) {
   std::vector<float> sorted = row_keys;
@@ -37,15 +54,11 @@ size_t CountAgreed(const std::vector<float>& code_keys, const std::vector<float>
 
 // The share of a row's nearest rows, within a sample, that codes find.
 template <vfdw_metric kMetric>
-Result<double> MeasureAgreement(const CodeKeys& codes, const VectorStore& store,
-                                const BuildControl& control) {
+Result<double> MeasureAgreement(const CodeKeys& codes, const JudgedRows& judged,
+                                const VectorStore& store, const BuildControl& control) {
   const RowKeys<kMetric> rows(store);
-  const auto queries = SpreadSample(store.size(), kJudgedQueries);
-  std::vector<uint32_t> others;
-  for (const uint32_t row : SpreadSample(store.size(), kJudgedRows))
-    if (!std::binary_search(queries.begin(), queries.end(), row) &&
-        (kMetric != VFDW_METRIC_COSINE || store.squared_norms()[row] != 0))
-      others.push_back(row);
+  const std::vector<uint32_t>& queries = judged.queries;
+  const std::vector<uint32_t>& others = judged.others;
   if (others.size() < kJudgedNeighbours) return 0.0;
   std::atomic<size_t> agreed{0};
   const auto judge = [&](size_t begin, size_t end, int) {
@@ -61,17 +74,17 @@ Result<double> MeasureAgreement(const CodeKeys& codes, const VectorStore& store,
   return static_cast<double>(agreed) / static_cast<double>(queries.size() * kJudgedNeighbours);
 }
 
-Result<double> MeasureAgreement(vfdw_metric metric, const CodeKeys& codes, const VectorStore& store,
-                                const BuildControl& control) {
+Result<double> MeasureAgreement(vfdw_metric metric, const CodeKeys& codes, const JudgedRows& judged,
+                                const VectorStore& store, const BuildControl& control) {
   switch (metric) {
     case VFDW_METRIC_L2:
-      return MeasureAgreement<VFDW_METRIC_L2>(codes, store, control);
+      return MeasureAgreement<VFDW_METRIC_L2>(codes, judged, store, control);
     case VFDW_METRIC_IP:
-      return MeasureAgreement<VFDW_METRIC_IP>(codes, store, control);
+      return MeasureAgreement<VFDW_METRIC_IP>(codes, judged, store, control);
     case VFDW_METRIC_COSINE:
-      return MeasureAgreement<VFDW_METRIC_COSINE>(codes, store, control);
+      return MeasureAgreement<VFDW_METRIC_COSINE>(codes, judged, store, control);
     case VFDW_METRIC_L1:
-      return MeasureAgreement<VFDW_METRIC_L1>(codes, store, control);
+      return MeasureAgreement<VFDW_METRIC_L1>(codes, judged, store, control);
   }
   return 0.0;
 }
@@ -93,60 +106,75 @@ size_t CodeKeys::BytesFor(size_t rows, int threads) {
          PageBuffer::RoundedUp(rows * sizeof(int32_t));
 }
 
-// (mean + a)(mean + b) is a product of codes, a term of each row, and a constant.
-Status CodeKeys::AddTerms(const VectorStore& store, const BuildControl& control) {
-  const size_t rows = codes_->rows();
-  VFDW_ASSIGN_OR_RETURN(terms_, PageBuffer::Create(rows * sizeof(float)));
-  VFDW_ASSIGN_OR_RETURN(sums_, PageBuffer::Create(rows * sizeof(int32_t)));
-  if (codes_->metric() == VFDW_METRIC_L1) return {};
-  const bool by_product = codes_->metric() == VFDW_METRIC_IP;
-  const float square = codes_->scale() * codes_->scale();
-  const auto add = [&](size_t begin, size_t end, int) {
-    for (size_t row = begin; row < end; row++) {
-      int32_t sum = 0;
-      for (size_t i = 0; i < codes_->code_bytes(); i++) sum += codes_->code(row)[i] - kZeroCode;
-      sums_.as<int32_t>()[row] = sum;
-      float term = codes_->squares()[row];
-      if (by_product) {
-        float along_mean = 0;
-        for (size_t i = 0; i < store.dimensions(); i++)
-          along_mean += (store.row(row)[i] - codes_->mean()[i]) * codes_->mean()[i];
-        term = -along_mean * square;
-        constexpr float kFarthest = 1e37f;  // of huge elements: no two terms overflow
-        term = term > -kFarthest ? std::min(term, kFarthest) : -kFarthest;
-      }
-      terms_.as<float>()[row] = term;
-    }
-  };
-  constexpr size_t kRowsAtOnce = 1024;
-  return ParallelFor(control.threads, rows, kRowsAtOnce, add, control.cancelled);
-}
-
-Result<std::optional<CodeKeys>> CodeKeys::Make(std::shared_ptr<const Sq8Codes> codes,
-                                               const VectorStore& store,
-                                               const BuildControl& control) {
-  CodeKeys keys;
-  const vfdw_metric metric = codes->metric();
-  keys.codes_ = std::move(codes);
-  switch (metric) {
+CodeKeys::CodeKeys(std::shared_ptr<const Sq8Codes> codes) : codes_(std::move(codes)) {
+  switch (codes_->metric()) {
     case VFDW_METRIC_L1:
-      keys.products_ = ActiveCodeDifferences();
-      keys.factor_ = -1;
+      products_ = ActiveCodeDifferences();
+      factor_ = -1;
       break;
     case VFDW_METRIC_IP:
-      keys.products_ = ActiveCodeProducts();
-      keys.factor_ = 1;
+      products_ = ActiveCodeProducts();
+      factor_ = 1;
       break;
     case VFDW_METRIC_L2:
     case VFDW_METRIC_COSINE:
-      keys.products_ = ActiveCodeProducts();
-      keys.factor_ = 2;
+      products_ = ActiveCodeProducts();
+      factor_ = 2;
       break;
   }
-  VFDW_RETURN_IF_ERROR(keys.AddTerms(store, control));
-  VFDW_ASSIGN_OR_RETURN(const double agreement, MeasureAgreement(metric, keys, store, control));
-  if (agreement < kLeastAgreement) return std::optional<CodeKeys>();
-  return std::optional<CodeKeys>(std::move(keys));
+}
+
+Status CodeKeys::Allocate() {
+  VFDW_ASSIGN_OR_RETURN(terms_, PageBuffer::Create(codes_->rows() * sizeof(float)));
+  VFDW_ASSIGN_OR_RETURN(sums_, PageBuffer::Create(codes_->rows() * sizeof(int32_t)));
+  return {};
+}
+
+// (mean + a)(mean + b) is a product of codes, a term of each row, and a constant.
+void CodeKeys::AddTerm(const VectorStore& store, size_t row) {
+  if (codes_->metric() == VFDW_METRIC_L1) return;
+  int32_t sum = 0;
+  for (size_t i = 0; i < codes_->code_bytes(); i++) sum += codes_->code(row)[i] - kZeroCode;
+  sums_.as<int32_t>()[row] = sum;
+  float term = codes_->squares()[row];
+  if (codes_->metric() == VFDW_METRIC_IP) {
+    float along_mean = 0;
+    for (size_t i = 0; i < store.dimensions(); i++)
+      along_mean += (store.row(row)[i] - codes_->mean()[i]) * codes_->mean()[i];
+    term = -along_mean * (codes_->scale() * codes_->scale());
+    constexpr float kFarthest = 1e37f;  // of huge elements: no two terms overflow
+    term = term > -kFarthest ? std::min(term, kFarthest) : -kFarthest;
+  }
+  terms_.as<float>()[row] = term;
+}
+
+Result<bool> CodeKeys::AreSuitable(std::shared_ptr<const Sq8Codes> codes, const VectorStore& store,
+                                   const BuildControl& control) {
+  CodeKeys keys(std::move(codes));
+  VFDW_RETURN_IF_ERROR(keys.Allocate());
+  const vfdw_metric metric = keys.codes_->metric();
+  const JudgedRows judged = ChooseJudgedRows(metric, store);
+  for (const uint32_t row : judged.queries) keys.AddTerm(store, row);
+  const auto add = [&](size_t begin, size_t end, int) {
+    for (size_t i = begin; i < end; i++) keys.AddTerm(store, judged.others[i]);
+  };
+  VFDW_RETURN_IF_ERROR(
+      ParallelFor(control.threads, judged.others.size(), kRowsAtOnce, add, control.cancelled));
+  VFDW_ASSIGN_OR_RETURN(const double agreement,
+                        MeasureAgreement(metric, keys, judged, store, control));
+  return agreement >= kLeastAgreement;
+}
+
+Result<CodeKeys> CodeKeys::Make(std::shared_ptr<const Sq8Codes> codes, const VectorStore& store,
+                                const BuildControl& control) {
+  CodeKeys keys(std::move(codes));
+  VFDW_RETURN_IF_ERROR(keys.Allocate());
+  const auto add = [&](size_t begin, size_t end, int) {
+    for (size_t row = begin; row < end; row++) keys.AddTerm(store, row);
+  };
+  VFDW_RETURN_IF_ERROR(
+      ParallelFor(control.threads, store.size(), kRowsAtOnce, add, control.cancelled));
+  return keys;
 }
 
 }  // namespace vectord

@@ -1,8 +1,8 @@
 // code_keys.h - keys between rows of a store, by which an HNSW graph is linked: from 8-bit codes.
 //
 // A code is a quarter of the memory to fetch and a fraction of the work; the graph that comes of
-// it finds as much, since which of two rows is nearer seldom hangs on the last bits. Make()
-// measures whether it does; then the graph is linked by row_keys.h.
+// it finds as much, since which of two rows is nearer seldom hangs on the last bits. AreSuitable()
+// measures whether it does; where not, the graph is linked by row_keys.h.
 //
 // The codes are those of sq8_codes.h, which searches may go by too. Keys are squared distances,
 // negated products or sums of differences in units of their scale, so they compare only with each
@@ -13,7 +13,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 
 #include "daemon/index/build_control.h"
 #include "daemon/index/page_buffer.h"
@@ -28,14 +27,16 @@ class CodeKeys {
  public:
   // Whether codes are tried at all. Small tables are linked at once, and short rows gain nothing.
   static bool ArePossible(size_t rows, size_t dimensions);
-  // Of what is held beside the codes, and what Make() needs for a while.
+  // Of what is held beside the codes, and what AreSuitable() needs for a while.
   static size_t BytesFor(size_t rows, int threads);
 
-  // None when codes of these rows would mislead. REQUIRES: ArePossible(); the codes are of all rows
-  // of the store.
-  static Result<std::optional<CodeKeys>> Make(std::shared_ptr<const Sq8Codes> codes,
-                                              const VectorStore& store,
-                                              const BuildControl& control);
+  // False when codes of these rows would mislead, by a sample. REQUIRES: ArePossible(); the codes
+  // are of all rows of the store.
+  static Result<bool> AreSuitable(std::shared_ptr<const Sq8Codes> codes, const VectorStore& store,
+                                  const BuildControl& control);
+  // REQUIRES: the codes are of all rows of the store, and AreSuitable().
+  static Result<CodeKeys> Make(std::shared_ptr<const Sq8Codes> codes, const VectorStore& store,
+                               const BuildControl& control);
 
   void Prefetch(uint32_t row) const {
     PrefetchLines(codes_->code(row), codes_->code_bytes());
@@ -59,7 +60,10 @@ class CodeKeys {
   }
 
  private:
-  Status AddTerms(const VectorStore& store, const BuildControl& control);
+  explicit CodeKeys(std::shared_ptr<const Sq8Codes> codes);
+  Status Allocate();
+  // Before it no key of this row may be asked for.
+  void AddTerm(const VectorStore& store, size_t row);
 
   std::shared_ptr<const Sq8Codes> codes_;
   // A key is the sum of both rows' terms less factor_ times the product of their codes; under l1

@@ -13,15 +13,11 @@ namespace vectord {
 class FlatIndex final : public Index {
  public:
   FlatIndex(std::shared_ptr<const VectorStore> store, vfdw_metric metric)
-      : Index(std::move(store), metric) {}
+      : Index(std::move(store), metric, /*given_effort=*/0, RecallCurves(), /*scan_effort=*/0) {}
 
   IndexKind kind() const override { return IndexKind::kFlat; }
   size_t memory_bytes() const override { return sizeof(*this); }
   uint32_t EffortFor(double) const override { return 0; }
-  const RecallCurves& recall_curves() const override {
-    static const RecallCurves none;
-    return none;
-  }
 
  private:
   Plan PlanSearch(const SearchParams&, size_t) const override {

@@ -79,21 +79,19 @@ struct Codes {
   SharedCodes searching;            // null: by float32
 };
 
+// Codes that suit link the graph, whatever it is searched by.
 Result<Codes> MakeGraphCodes(const IndexSpec& spec, const VectorStore& store,
                              const BuildControl& control) {
   Codes codes;
-  const bool can_link = CodeKeys::ArePossible(store.size(), store.dimensions());
-  std::shared_ptr<const Sq8Codes> sq8;
-  if (can_link) {
-    VFDW_ASSIGN_OR_RETURN(sq8, Sq8Codes::Make(spec.metric, store, control));
-    if (sq8) {
-      VFDW_ASSIGN_OR_RETURN(codes.linking, CodeKeys::Make(sq8, store, control));
-    }
+  VFDW_ASSIGN_OR_RETURN(SharedCodes suitable,
+                        MakeCodes(Quantizer::kAutomatic, spec.metric, store, control));
+  if (suitable) {
+    VFDW_ASSIGN_OR_RETURN(
+        codes.linking,
+        CodeKeys::Make(std::static_pointer_cast<const Sq8Codes>(suitable), store, control));
   }
-  if (spec.quantizer == Quantizer::kAutomatic) {
-    if (codes.linking) codes.searching = std::move(sq8);
-  } else if (spec.quantizer == Quantizer::kSq8 && sq8) {
-    codes.searching = std::move(sq8);
+  if (spec.quantizer == Quantizer::kAutomatic || (suitable && spec.quantizer == Quantizer::kSq8)) {
+    codes.searching = std::move(suitable);
   } else {
     VFDW_ASSIGN_OR_RETURN(codes.searching, MakeCodes(spec.quantizer, spec.metric, store, control));
   }

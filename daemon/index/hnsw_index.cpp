@@ -37,15 +37,12 @@ size_t WidenGivenEffort(const SearchParams& params, double share) {
 
 HnswIndex::HnswIndex(std::shared_ptr<const VectorStore> store, vfdw_metric metric, HnswGraph graph,
                      uint32_t given_effort, RecallCurves curves)
-    : Index(std::move(store), metric),
-      graph_(std::move(graph)),
-      given_effort_(given_effort),
-      curves_(std::move(curves)),
-      default_target_(
-          curves_.empty() ? 0 : DefaultTarget(curves_, LastEffort(graph_, this->store().size()))) {}
+    : Index(store, metric, given_effort, std::move(curves), LastEffort(graph, store->size())),
+      graph_(std::move(graph)) {}
 
 size_t HnswIndex::memory_bytes() const {
-  return sizeof(*this) + graph_.memory_bytes() + curves_.memory_bytes() + scratch_.memory_bytes();
+  return sizeof(*this) + graph_.memory_bytes() + recall_curves().memory_bytes() +
+         scratch_.memory_bytes();
 }
 
 // A walk computes about m distances for each row of its beam (measured with m 16: 3 to 20), and a
@@ -64,15 +61,16 @@ uint32_t HnswIndex::LastEffort(const HnswGraph& graph, size_t rows) {
 // as an unfiltered one of effort e / share: among the k / share nearest are the k wanted.
 size_t HnswIndex::ChooseEffort(double target_recall, size_t k, double share) const {
   const bool named = target_recall > 0;
-  if (curves_.empty()) return named ? kNoEffort : std::max(size_t{given_effort_}, k);
-  const double target = named ? target_recall : default_target_;
+  const RecallCurves& curves = recall_curves();
+  if (curves.empty()) return named ? kNoEffort : std::max(size_t{given_effort()}, k);
+  const double target = named ? target_recall : default_target();
   if (target >= 1) return kNoEffort;
   const bool plain = share >= kLeastPlainShare;
   const std::optional<double> unfiltered =
-      curves_.EffortFor(target, plain ? static_cast<double>(k) / share : static_cast<double>(k));
+      curves.EffortFor(target, plain ? static_cast<double>(k) / share : static_cast<double>(k));
   if (!unfiltered) return kNoEffort;
   const std::optional<double> factor =
-      plain ? share : curves_.WideningFor(target, share, kUnmeasuredWidening);
+      plain ? share : curves.WideningFor(target, share, kUnmeasuredWidening);
   if (!factor) return kNoEffort;
   const double effort = std::min(std::ceil(*unfiltered * *factor), double{kNoEffort});
   return std::max({static_cast<size_t>(effort), k, named ? 1 : kLeastDefaultEffort});

@@ -14,15 +14,13 @@ namespace vectord {
 
 class HnswIndex final : public Index {
  public:
-  // given_effort: for searches that name none if there are no curves; at least 1.
+  // given_effort: at least 1.
   HnswIndex(std::shared_ptr<const VectorStore> store, vfdw_metric metric, HnswGraph graph,
             uint32_t given_effort, RecallCurves curves);
 
   IndexKind kind() const override { return IndexKind::kHnsw; }
   size_t memory_bytes() const override;
   uint32_t EffortFor(double target_recall) const override;
-  const RecallCurves& recall_curves() const override { return curves_; }
-  uint32_t given_effort() const { return given_effort_; }
   const HnswGraph& graph() const { return graph_; }
 
   // A search with this effort costs as much as an exact scan of so many rows.
@@ -39,9 +37,6 @@ class HnswIndex final : public Index {
                              SearchStats* stats) const override;
 
   const HnswGraph graph_;
-  const uint32_t given_effort_;
-  const RecallCurves curves_;
-  const double default_target_;
   mutable ScratchPool<WalkScratch> scratch_;
 };
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <new>
 #include <string>
+#include <utility>
 
 #include "daemon/index/exact_scan.h"
 
@@ -20,6 +21,14 @@ const char* IndexKindName(IndexKind kind) {
   }
   return "unknown";
 }
+
+Index::Index(std::shared_ptr<const VectorStore> store, vfdw_metric metric, uint32_t given_effort,
+             RecallCurves curves, double scan_effort)
+    : store_(std::move(store)),
+      metric_(metric),
+      given_effort_(given_effort),
+      curves_(std::move(curves)),
+      default_target_(curves_.empty() ? 0 : DefaultTarget(curves_, scan_effort)) {}
 
 Status Index::Search(const float* query, const SearchParams& params, std::vector<Candidate>* out,
                      SearchStats* stats) const {
@@ -41,7 +50,7 @@ bool Index::Scans(uint32_t effort) const {
 
 std::optional<double> Index::ExpectedRecall(uint32_t effort) const {
   if (Scans(effort)) return 1;
-  const RecallCurve* const curve = recall_curves().Main();
+  const RecallCurve* const curve = curves_.Main();
   if (curve == nullptr) return std::nullopt;
   return curve->RecallAt(effort);
 }

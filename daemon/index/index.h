@@ -82,7 +82,9 @@ class Index {
   // Whether such a search scans all rows.
   bool Scans(uint32_t effort) const;
   // What was measured of searches when the index was built; empty when nothing was.
-  virtual const RecallCurves& recall_curves() const = 0;
+  const RecallCurves& recall_curves() const { return curves_; }
+  // For searches that name no effort if there are no curves; 0 when the kind has none.
+  uint32_t given_effort() const { return given_effort_; }
 
   vfdw_metric metric() const { return metric_; }
   const VectorStore& store() const { return *store_; }
@@ -95,8 +97,12 @@ class Index {
     double cost_in_rows;  // as many rows could be scanned exactly in the same time
   };
 
-  Index(std::shared_ptr<const VectorStore> store, vfdw_metric metric)
-      : store_(std::move(store)), metric_(metric) {}
+  // scan_effort: costs as much as an exact scan; used only if there are curves.
+  Index(std::shared_ptr<const VectorStore> store, vfdw_metric metric, uint32_t given_effort,
+        RecallCurves curves, double scan_effort);
+
+  // The target in force when a search names none. REQUIRES: there are curves.
+  double default_target() const { return default_target_; }
 
  private:
   virtual Plan PlanSearch(const SearchParams& params, size_t rows_allowed) const = 0;
@@ -110,6 +116,9 @@ class Index {
 
   const std::shared_ptr<const VectorStore> store_;
   const vfdw_metric metric_;
+  const uint32_t given_effort_;
+  const RecallCurves curves_;
+  const double default_target_;
 };
 
 const char* IndexKindName(IndexKind kind);

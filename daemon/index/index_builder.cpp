@@ -9,12 +9,12 @@
 #include <utility>
 
 #include "daemon/index/calibration.h"
-#include "daemon/index/code_keys.h"
 #include "daemon/index/flat_index.h"
 #include "daemon/index/hnsw_builder.h"
 #include "daemon/index/hnsw_index.h"
 #include "daemon/index/ivf_builder.h"
 #include "daemon/index/ivf_index.h"
+#include "daemon/index/vector_codes.h"
 
 namespace vectord {
 namespace {
@@ -53,22 +53,11 @@ Result<RecallCurves> MeasureLists(vfdw_metric metric, const SharedStore& store,
   return MeasureRecall(task, control);
 }
 
-// Which codes lists are scanned by, if any. REQUIRES: the rows are in the order of the lists.
-Result<SharedCodes> MakeListCodes(const IndexSpec& spec, const VectorStore& store,
-                                  const BuildControl& control) {
-  if (spec.quantizer != Quantizer::kAutomatic)
-    return MakeCodes(spec.quantizer, spec.metric, store, control);
-  if (!CodeKeys::ArePossible(store.size(), store.dimensions())) return SharedCodes();
-  VFDW_ASSIGN_OR_RETURN(const auto codes, Sq8Codes::Make(spec.metric, store, control));
-  if (!codes) return SharedCodes();
-  VFDW_ASSIGN_OR_RETURN(const auto keys, CodeKeys::Make(codes, store, control));
-  return keys ? SharedCodes(codes) : SharedCodes();
-}
-
 IndexOrError BuildIvf(const IndexSpec& spec, const SharedStore& store, const BuildControl& control,
                       std::vector<uint32_t>* permutation) {
   VFDW_ASSIGN_OR_RETURN(IvfLists lists, BuildIvfLists(spec, store.get(), control, permutation));
-  VFDW_ASSIGN_OR_RETURN(lists.codes, MakeListCodes(spec, *store, control));
+  // Not before: the rows are now in the order of the lists.
+  VFDW_ASSIGN_OR_RETURN(lists.codes, MakeCodes(spec.quantizer, spec.metric, *store, control));
   const uint32_t count = static_cast<uint32_t>(std::max<size_t>(1, lists.count()));
   RecallCurves curves;
   if (spec.nprobe == 0) {
@@ -134,8 +123,11 @@ IndexOrError BuildIndex(const IndexSpec& spec, const SharedStore& store,
                   "The system refused memory for an index of " + std::to_string(store->size()) +
                       " rows of " + std::to_string(store->dimensions()) + " dimensions.");
   } catch (const std::exception& error) {
+    const bool by_faiss = spec.kind == IndexKind::kIvf;
     return Status(ErrorCode::INTERNAL, "the index could not be built",
-                  std::string("FAISS says: ") + error.what());
+                  std::string(by_faiss ? "FAISS or the standard library says: "
+                                       : "The standard library says: ") +
+                      error.what());
   }
 }
 

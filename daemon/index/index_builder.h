@@ -1,7 +1,7 @@
 // index_builder.h - from vectors and a spec to an Index; the one place that builds.
 //
-// The caller reserves memory by the estimates before it calls. Whatever FAISS or the allocator
-// throws becomes a Status here.
+// The caller reserves memory by the estimates before it calls. Whatever the allocator, the standard
+// library or FAISS (k-means of ivf) throws becomes a Status here.
 #ifndef VECTOR_FDW_DAEMON_INDEX_INDEX_BUILDER_H
 #define VECTOR_FDW_DAEMON_INDEX_INDEX_BUILDER_H
 

@@ -67,8 +67,7 @@ bool LinksBelow(const uint32_t* links, size_t count, size_t bound) {
 }
 static_assert(kNoLink + 1 == 0);
 
-// ---- hnsw
-// -----------------------------------------------------------------------------------------
+// ---- hnsw -------------------------------------------------------------------------------------
 
 Status WriteGraph(const HnswGraph& graph, size_t rows, ByteSink* sink) {
   HnswHeader header;
@@ -146,8 +145,7 @@ IndexOrError ReadHnsw(const Header& header, RecallCurves curves, ByteSource* sou
       std::move(store), metric, std::move(graph), header.given_effort, std::move(curves)));
 }
 
-// ---- ivf
-// ------------------------------------------------------------------------------------------
+// ---- ivf --------------------------------------------------------------------------------------
 
 Status WriteLists(const IvfLists& lists, ByteSink* sink) {
   const uint64_t count = lists.count();
@@ -195,8 +193,7 @@ IndexOrError ReadIvf(const Header& header, RecallCurves curves, ByteSource* sour
       std::move(store), metric, std::move(lists), header.given_effort, std::move(curves)));
 }
 
-// ---- all kinds
-// ------------------------------------------------------------------------------------
+// ---- all kinds --------------------------------------------------------------------------------
 
 IndexOrError ReadOrThrow(ByteSource* source, std::shared_ptr<const VectorStore> store,
                          vfdw_metric metric) {
@@ -237,10 +234,7 @@ Status WriteIndex(const Index& index, ByteSink* sink) {
   header.layout = kLayout;
   header.kind = static_cast<uint32_t>(index.kind());
   header.metric = static_cast<uint32_t>(index.metric());
-  if (index.kind() == IndexKind::kHnsw)
-    header.given_effort = static_cast<const HnswIndex&>(index).given_effort();
-  if (index.kind() == IndexKind::kIvf)
-    header.given_effort = static_cast<const IvfIndex&>(index).given_effort();
+  header.given_effort = index.given_effort();
   header.rows = index.store().size();
   header.dimensions = static_cast<uint32_t>(index.store().dimensions());
   const VectorCodes* const codes = CodesOf(index);

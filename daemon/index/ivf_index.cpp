@@ -77,21 +77,19 @@ bool IvfIndex::RankedList::operator<(const RankedList& other) const {
 
 IvfIndex::IvfIndex(std::shared_ptr<const VectorStore> store, vfdw_metric metric, IvfLists lists,
                    uint32_t given_effort, RecallCurves curves)
-    : Index(std::move(store), metric),
-      lists_(std::move(lists)),
-      given_effort_(given_effort),
-      curves_(std::move(curves)),
-      default_target_(
-          curves_.empty() ? 0 : DefaultTarget(curves_, static_cast<double>(lists_.count()))) {}
+    : Index(std::move(store), metric, given_effort, std::move(curves),
+            static_cast<double>(lists.count())),
+      lists_(std::move(lists)) {}
 
 // The k nearest rows of a filter are spread like the k / share nearest of all.
 size_t IvfIndex::ChooseEffort(double target_recall, size_t k, double share) const {
   const size_t scan = lists_.count() + 1;
   const bool named = target_recall > 0;
-  if (curves_.empty()) return named ? scan : size_t{given_effort_};
-  const double target = named ? target_recall : default_target_;
+  const RecallCurves& curves = recall_curves();
+  if (curves.empty()) return named ? scan : size_t{given_effort()};
+  const double target = named ? target_recall : default_target();
   if (target >= 1 || share <= 0) return scan;
-  const std::optional<double> effort = curves_.EffortFor(target, static_cast<double>(k) / share);
+  const std::optional<double> effort = curves.EffortFor(target, static_cast<double>(k) / share);
   return effort ? static_cast<size_t>(std::ceil(std::min(*effort, static_cast<double>(scan))))
                 : scan;
 }

@@ -35,17 +35,15 @@ struct IvfLists {
 
 class IvfIndex final : public Index {
  public:
-  // given_effort: for searches that name none if there are no curves; at least 1.
+  // given_effort: at least 1.
   IvfIndex(std::shared_ptr<const VectorStore> store, vfdw_metric metric, IvfLists lists,
            uint32_t given_effort, RecallCurves curves);
 
   IndexKind kind() const override { return IndexKind::kIvf; }
   size_t memory_bytes() const override {
-    return sizeof(*this) + lists_.memory_bytes() + curves_.memory_bytes();
+    return sizeof(*this) + lists_.memory_bytes() + recall_curves().memory_bytes();
   }
   uint32_t EffortFor(double target_recall) const override;
-  const RecallCurves& recall_curves() const override { return curves_; }
-  uint32_t given_effort() const { return given_effort_; }
   const IvfLists& lists() const { return lists_; }
 
   struct RankedList {
@@ -67,9 +65,6 @@ class IvfIndex final : public Index {
                    SearchStats* stats) const;
 
   const IvfLists lists_;
-  const uint32_t given_effort_;
-  const RecallCurves curves_;
-  const double default_target_;
 };
 
 }  // namespace vectord

@@ -7,50 +7,30 @@
 #define VECTOR_FDW_DAEMON_INDEX_KEY_QUERY_H
 
 #include <cassert>
-#include <cmath>
-#include <limits>
 
+#include "daemon/index/float_keys.h"
 #include "daemon/index/half_codes.h"
 #include "daemon/index/pq_codes.h"
 #include "daemon/index/sq8_codes.h"
 #include "daemon/index/vector_store.h"
-#include "daemon/kernel/distance.h"
 
 namespace vectord {
 
 template <vfdw_metric kMetric>
 class KeyQuery {
  public:
-  KeyQuery(const VectorStore& store, const float* query)
-      : query_(query),
-        rows_(store.data()),
-        stride_(store.stride()),
-        dimensions_(store.dimensions()),
-        norms_(store.squared_norms()),
-        gather_(ActiveKernels().ForMetric(kMetric).gather) {}
+  KeyQuery(const VectorStore& store, const float* query) : query_(query), keys_(store) {}
 
-  void Prefetch(uint32_t row) const {
-    PrefetchLines(rows_ + row * stride_, dimensions_ * sizeof(float));
-    if (kMetric == VFDW_METRIC_COSINE) __builtin_prefetch(norms_ + row);
-  }
+  void Prefetch(uint32_t row) const { keys_.Prefetch(row); }
 
+  // The query's own length is left out: it is the same for all rows.
   void Keys(const uint32_t* rows, size_t count, float* keys) const {
-    gather_(query_, rows_, stride_, rows, count, dimensions_, keys);
-    for (size_t i = 0; i < count; i++) {
-      if (kMetric == VFDW_METRIC_IP) keys[i] = -keys[i];
-      if (kMetric == VFDW_METRIC_COSINE) keys[i] = -keys[i] / std::sqrt(norms_[rows[i]]);
-      // Sums of huge elements can overflow to NaN, which must not upset the order of the beam.
-      if (keys[i] != keys[i]) keys[i] = std::numeric_limits<float>::infinity();
-    }
+    keys_.Compute(query_, /*length=*/1, rows, count, keys);
   }
 
  private:
   const float* const query_;
-  const float* const rows_;
-  const size_t stride_, dimensions_;
-  const float* const norms_;
-  void (*const gather_)(const float*, const float*, size_t, const uint32_t*, size_t, size_t,
-                        float*);
+  const FloatKeys<kMetric> keys_;
 };
 
 // Calls visit(keys) with the query in the form that the codes want; codes may be null.

@@ -22,6 +22,16 @@ Result<SharedCodes> Shared(Result<std::shared_ptr<const Codes>> codes) {
   return SharedCodes(std::move(codes).value());
 }
 
+// What searches go by when nobody named a quantizer.
+Result<SharedCodes> MakeSuitableCodes(vfdw_metric metric, const VectorStore& store,
+                                      const BuildControl& control) {
+  if (!CodeKeys::ArePossible(store.size(), store.dimensions())) return SharedCodes();
+  VFDW_ASSIGN_OR_RETURN(auto codes, Sq8Codes::Make(metric, store, control));
+  if (!codes) return SharedCodes();
+  VFDW_ASSIGN_OR_RETURN(const bool suit, CodeKeys::AreSuitable(codes, store, control));
+  return suit ? SharedCodes(std::move(codes)) : SharedCodes();
+}
+
 }  // namespace
 
 Result<SharedCodes> MakeCodes(Quantizer quantizer, vfdw_metric metric, const VectorStore& store,
@@ -34,8 +44,9 @@ Result<SharedCodes> MakeCodes(Quantizer quantizer, vfdw_metric metric, const Vec
       return Shared(Sq8Codes::Make(metric, store, control));
     case Quantizer::kPq:
       return Shared(PqCodes::Make(metric, store, control));
-    case Quantizer::kNone:
     case Quantizer::kAutomatic:
+      return MakeSuitableCodes(metric, store, control);
+    case Quantizer::kNone:
       break;
   }
   return SharedCodes();

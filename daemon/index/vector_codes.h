@@ -41,7 +41,8 @@ class VectorCodes {
 using SharedCodes = std::shared_ptr<const VectorCodes>;
 
 // Codes of that quantizer of all rows; null when the rows have none (they are all alike, or too few
-// to be worth it) and searches go by float32. REQUIRES: quantizer is not kAutomatic.
+// to be worth it) and searches go by float32. kAutomatic: Sq8Codes, or null when these rows do not
+// suit code_keys.h.
 Result<SharedCodes> MakeCodes(Quantizer quantizer, vfdw_metric metric, const VectorStore& store,
                               const BuildControl& control);
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <numeric>
+#include <optional>
 
 #include "daemon/index/row_keys.h"
 #include "daemon/kernel/cpu.h"
@@ -16,10 +17,10 @@ constexpr size_t kRows = 6000, kDimensions = 100;  // no whole number of blocks
 std::optional<CodeKeys> Make(vfdw_metric metric, const VectorStore& store) {
   BuildControl control;
   control.threads = 2;
-  auto codes = Sq8Codes::Make(metric, store, control);
+  const auto codes = MakeCodes(Quantizer::kAutomatic, metric, store, control);
   if (!codes.ok()) throw std::runtime_error(codes.status().ToString());
   if (*codes == nullptr) return std::nullopt;
-  auto keys = CodeKeys::Make(std::move(codes).value(), store, control);
+  auto keys = CodeKeys::Make(std::static_pointer_cast<const Sq8Codes>(*codes), store, control);
   if (!keys.ok()) throw std::runtime_error(keys.status().ToString());
   return std::move(keys).value();
 }

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "daemon/base/thread_pool.h"
+#include "daemon/index/calibration_plan.h"
 #include "daemon/index/exact_scan.h"
 #include "daemon/index/held_out_truth.h"
 #include "daemon/index/vector_codes.h"
@@ -18,27 +19,17 @@ namespace vectord {
 namespace {
 
 constexpr size_t kSmallestTable = 5000;
-// Nothing more is measured then.
-constexpr double kEnoughRecall = 0.9985;
-
-// A k to be measured, and with how many queries: many neighbours of one query say more than few.
-struct KnownK {
-  uint32_t k;
-  size_t queries;
-};
-constexpr KnownK kMeasuredK[] = {{1, 800},   {10, 800},  {30, 300},
-                                 {100, 200}, {300, 100}, {1000, 60}};
 constexpr size_t kFilterQueries = 160;
 
-using AllAnswers = std::vector<std::vector<TrueDistances>>;
+using AllAnswers = std::vector<std::vector<TrueNeighbours>>;
 
 // Of ties at the end of the true answer any is right, so distances are compared, not rows.
-double ShareFound(const std::vector<Candidate>& found, const TrueDistances& truth, size_t k) {
+double ShareFound(const std::vector<Candidate>& found, const TrueNeighbours& truth, size_t k) {
   const size_t wanted = std::min(k, truth.size());
   if (wanted == 0) return 1;
   size_t hits = 0;
   for (const Candidate& candidate : found)
-    if (vfdw_compare_distances(candidate.distance, truth[wanted - 1]) <= 0) hits++;
+    if (vfdw_compare_distances(candidate.distance, truth[wanted - 1].distance) <= 0) hits++;
   return static_cast<double>(std::min(hits, wanted)) / static_cast<double>(wanted);
 }
 
@@ -51,28 +42,10 @@ size_t QueriesAt(const CalibrationTask& task, uint32_t effort, size_t n) {
   return std::clamp(static_cast<size_t>(affordable), std::min(n, kLeast), n);
 }
 
-// A third more each time, then half, then twice.
-uint32_t NextEffort(uint32_t effort) {
-  if (effort < 128) return effort + std::max(1u, effort / 3);
-  return effort < 512 ? effort + effort / 2 : 2 * effort;
-}
-
-// A mean and its standard error.
-struct Sample {
-  explicit Sample(const std::vector<double>& values) {
-    const double n = static_cast<double>(values.size());
-    for (const double value : values) mean += value / n;
-    double squares = 0;
-    for (const double value : values) squares += (value - mean) * (value - mean);
-    error = std::sqrt(squares) / n;
-  }
-  double mean = 0, error = 0;
-};
-
 class CurveMeter {
  public:
   CurveMeter(const CalibrationTask& task, const BuildControl& control, const SearchParams& params,
-             bool filtered, const std::vector<TrueDistances>& truth, size_t queries)
+             bool filtered, const std::vector<TrueNeighbours>& truth, size_t queries)
       : task_(task),
         control_(control),
         params_(params),
@@ -81,8 +54,7 @@ class CurveMeter {
         shares_(std::min(queries, truth.size()), 0.0) {}
 
   Result<RecallCurve> Measure() {
-    const uint32_t first =
-        task_.effort_is_at_least_k ? static_cast<uint32_t>(params_.k) : uint32_t{1};
+    const uint32_t first = static_cast<uint32_t>(params_.k);  // walks keep that many
     std::vector<RecallPoint> points;
     if (first > task_.last_effort || shares_.empty()) return RecallCurve();
     for (uint32_t effort = first;; effort = NextEffort(effort)) {
@@ -125,12 +97,10 @@ class CurveMeter {
     }
     const Sample gain(gains), share(shares);
     const double recall = std::min(1.0, double{last.recall} + std::max(0.0, gain.mean));
-    // Either way of estimating is sound. Never 0: that no row was missed in so many does not mean
-    // that none ever is.
+    // Either way of estimating is sound.
     const double of_sum = std::hypot(double{last.error}, gain.error);
-    const double least = 0.5 / static_cast<double>(queries * params_.k);
-    const double error =
-        std::max(least, last.effort == 0 ? share.error : std::min(of_sum, share.error));
+    const double error = std::max(LeastError(queries, params_.k),
+                                  last.effort == 0 ? share.error : std::min(of_sum, share.error));
     return {0, static_cast<float>(recall), static_cast<float>(error)};
   }
 
@@ -138,7 +108,7 @@ class CurveMeter {
   const BuildControl& control_;
   const SearchParams params_;
   const bool filtered_;
-  const std::vector<TrueDistances>& truth_;
+  const std::vector<TrueNeighbours>& truth_;
   std::vector<double> shares_;  // of the truth, that each query found at the last effort
 };
 
@@ -165,9 +135,7 @@ bool IsWorthMeasuring(const CalibrationTask& task, double share) {
 std::vector<size_t> WantedAnswers(const CalibrationTask& task) {
   std::vector<size_t> wanted(task.held_out.size(), 0);
   for (const KnownK& known : kMeasuredK) {
-    // Of small tables so many rows are no neighbours, and a scan gives them.
-    if (known.k * 4 > task.store.size()) continue;
-    if (task.effort_is_at_least_k && known.k > task.last_effort) continue;
+    if (!AreNeighbours(known.k, task.store.size()) || known.k > task.last_effort) continue;
     for (size_t q = 0; q < std::min(known.queries, wanted.size()); q++) wanted[q] = known.k;
   }
   return wanted;
@@ -201,7 +169,7 @@ Result<RecallCurves> MeasureRecall(const CalibrationTask& task, const BuildContr
   }
   VFDW_ASSIGN_OR_RETURN(
       const AllAnswers truth,
-      FindTrueDistances(task.store, task.metric, task.held_out, questions, control));
+      FindTrueNeighbours(task.store, task.metric, task.held_out, questions, control));
 
   SearchParams params;
   params.cancelled = control.cancelled;

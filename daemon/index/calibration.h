@@ -1,8 +1,10 @@
-// calibration.h - how much effort searches of one index need, measured on its own rows.
+// calibration.h - how much effort walks of one graph need, measured on its own rows.
 //
 // One fixed default is either too slow or too inaccurate: measured here at recall@10 0.98,
 // clustered vectors need an ef_search of 40 and hashed texts one of 300. So the builder holds
 // some rows back, asks for their neighbours at rising efforts and compares with the exact answers.
+//
+// Not here: lists (list_calibration.h).
 #ifndef VECTOR_FDW_DAEMON_INDEX_CALIBRATION_H
 #define VECTOR_FDW_DAEMON_INDEX_CALIBRATION_H
 
@@ -16,6 +18,7 @@
 
 namespace vectord {
 
+// Efforts are k or more.
 struct CalibrationTask {
   const VectorStore& store;
   vfdw_metric metric;
@@ -25,7 +28,6 @@ struct CalibrationTask {
   uint32_t last_effort;    // beyond it Index::Search() scans
   double rows_per_effort;  // a search costs, for each unit of effort, as much as a scan of so many
                            // rows
-  bool effort_is_at_least_k;
   // Shares of filters to measure, falling, each below 1.
   std::vector<float> filter_shares;
   // One search: params.allowed_rows never has a held-out row, and all others unless `filtered`.

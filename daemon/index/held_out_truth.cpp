@@ -11,7 +11,6 @@
 #include "daemon/base/thread_pool.h"
 #include "daemon/index/bound_query.h"
 #include "daemon/kernel/distance.h"
-#include "daemon/kernel/topk.h"
 
 namespace vectord {
 namespace {
@@ -31,7 +30,7 @@ class Scan {
         control_(control) {}
 
   // Answers all questions about the queries [begin, end). False: cancelled.
-  bool Run(size_t begin, size_t end, std::vector<std::vector<TrueDistances>>* answers) const {
+  bool Run(size_t begin, size_t end, std::vector<std::vector<TrueNeighbours>>* answers) const {
     std::vector<std::vector<TopK>> best(questions_.size());
     for (size_t i = 0; i < questions_.size(); i++)
       for (size_t q = begin; q < std::min(end, questions_[i].wanted.size()); q++)
@@ -50,7 +49,7 @@ class Scan {
     }
     for (size_t i = 0; i < questions_.size(); i++)
       for (size_t q = 0; q < best[i].size(); q++)
-        (*answers)[i][begin + q] = Distances(queries_[begin + q], &best[i][q]);
+        (*answers)[i][begin + q] = Neighbours(queries_[begin + q], &best[i][q]);
     return true;
   }
 
@@ -83,15 +82,13 @@ class Scan {
     }
   }
 
-  TrueDistances Distances(uint32_t query, TopK* best) const {
-    std::vector<Candidate> found;
+  TrueNeighbours Neighbours(uint32_t query, TopK* best) const {
+    TrueNeighbours found;
     if (!best->Take(&found)) return {};  // only a flag can stop it, and it has none
     const BoundQuery bound(store_, metric_, store_.row(query));
-    TrueDistances distances(found.size());
-    for (size_t i = 0; i < found.size(); i++) bound.Gather(&found[i].row, 1, &distances[i]);
-    std::sort(distances.begin(), distances.end(),
-              [](double a, double b) { return vfdw_compare_distances(a, b) < 0; });
-    return distances;
+    for (Candidate& row : found) bound.Gather(&row.row, 1, &row.distance);
+    std::sort(found.begin(), found.end(), ComesBefore);
+    return found;
   }
 
   const VectorStore& store_;
@@ -104,10 +101,10 @@ class Scan {
 
 }  // namespace
 
-Result<std::vector<std::vector<TrueDistances>>> FindTrueDistances(
+Result<std::vector<std::vector<TrueNeighbours>>> FindTrueNeighbours(
     const VectorStore& store, vfdw_metric metric, const std::vector<uint32_t>& queries,
     const std::vector<TruthQuestion>& questions, const BuildControl& control) {
-  std::vector<std::vector<TrueDistances>> answers(questions.size());
+  std::vector<std::vector<TrueNeighbours>> answers(questions.size());
   for (size_t i = 0; i < questions.size(); i++) answers[i].resize(questions[i].wanted.size());
   const Scan scan(store, metric, queries, questions, control);
   // So many share one pass over memory, whose cost is then small beside that of their distances.

@@ -11,12 +11,14 @@
 
 #include "daemon/index/build_control.h"
 #include "daemon/index/vector_store.h"
+#include "daemon/kernel/topk.h"
 #include "shared/metric.h"
 
 namespace vectord {
 
-// The distances of a query's nearest rows, sorted, as an exact search gives them.
-using TrueDistances = std::vector<double>;
+// A query's nearest rows, sorted. Distances are as an exact search gives them; of rows that are
+// about as far as the last, any may be in it.
+using TrueNeighbours = std::vector<Candidate>;
 
 // One question asked of some of the queries: which of these rows are nearest?
 struct TruthQuestion {
@@ -26,7 +28,7 @@ struct TruthQuestion {
 
 // answers[i][q]: of question i and query q; fewer than wanted when there are no more rows.
 // queries: rows of the store.
-Result<std::vector<std::vector<TrueDistances>>> FindTrueDistances(
+Result<std::vector<std::vector<TrueNeighbours>>> FindTrueNeighbours(
     const VectorStore& store, vfdw_metric metric, const std::vector<uint32_t>& queries,
     const std::vector<TruthQuestion>& questions, const BuildControl& control);
 

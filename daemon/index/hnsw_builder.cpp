@@ -41,7 +41,6 @@ Result<RecallCurves> MeasureGraph(const HnswGraph& graph, vfdw_metric metric,
       held_out,
       HnswIndex::LastEffort(graph, store.size()),
       HnswIndex::CostInRows(graph, 1),
-      /*effort_is_at_least_k=*/true,
       kFilterShares,
       [&](const float* query, const SearchParams& params, bool filtered,
           std::vector<Candidate>* out) {

@@ -4,16 +4,15 @@
 #include <algorithm>
 #include <exception>
 #include <new>
-#include <random>
 #include <string>
 #include <utility>
 
-#include "daemon/index/calibration.h"
 #include "daemon/index/flat_index.h"
 #include "daemon/index/hnsw_builder.h"
 #include "daemon/index/hnsw_index.h"
 #include "daemon/index/ivf_builder.h"
 #include "daemon/index/ivf_index.h"
+#include "daemon/index/list_calibration.h"
 #include "daemon/index/vector_codes.h"
 
 namespace vectord {
@@ -29,30 +28,6 @@ IndexOrError BuildHnsw(const IndexSpec& spec, const SharedStore& store,
       store, spec.metric, std::move(build.graph), build.given_effort, std::move(build.curves)));
 }
 
-// The lists hold the held-out rows, too: their neighbours are found in them or not as those of
-// other queries are, and they themselves are left out of the answers.
-Result<RecallCurves> MeasureLists(vfdw_metric metric, const SharedStore& store,
-                                  const IvfLists& lists, const BuildControl& control) {
-  std::vector<uint32_t> held_out = ChooseHeldOut(store->size(), store->dimensions());
-  if (lists.count() == 0) held_out.clear();
-  constexpr uint32_t kSeed = 321;
-  std::shuffle(held_out.begin(), held_out.end(), std::mt19937(kSeed));
-  const IvfIndex index(store, metric, lists, /*given_effort=*/1, RecallCurves());
-  const CalibrationTask task{
-      *store,
-      metric,
-      held_out,
-      /*last_effort=*/static_cast<uint32_t>(lists.count()),
-      /*rows_per_effort=*/static_cast<double>(store->size()) / std::max<size_t>(1, lists.count()),
-      /*effort_is_at_least_k=*/false,
-      /*filter_shares=*/{},
-      [&index](const float* query, const SearchParams& params, bool, std::vector<Candidate>* out) {
-        SearchStats stats;
-        return index.Search(query, params, out, &stats);
-      }};
-  return MeasureRecall(task, control);
-}
-
 IndexOrError BuildIvf(const IndexSpec& spec, const SharedStore& store, const BuildControl& control,
                       std::vector<uint32_t>* permutation) {
   VFDW_ASSIGN_OR_RETURN(IvfLists lists, BuildIvfLists(spec, store.get(), control, permutation));
@@ -61,7 +36,8 @@ IndexOrError BuildIvf(const IndexSpec& spec, const SharedStore& store, const Bui
   const uint32_t count = static_cast<uint32_t>(std::max<size_t>(1, lists.count()));
   RecallCurves curves;
   if (spec.nprobe == 0) {
-    VFDW_ASSIGN_OR_RETURN(curves, MeasureLists(spec.metric, store, lists, control));
+    const IvfIndex unmeasured(store, spec.metric, lists, /*given_effort=*/1, RecallCurves());
+    VFDW_ASSIGN_OR_RETURN(curves, MeasureListRecall(unmeasured, control));
   }
   // Of tables too small to be measured one list in ten.
   const uint32_t probes =

@@ -116,43 +116,54 @@ Status IvfIndex::SearchApproximately(const float* query, const SearchParams& par
                                      SearchStats* stats) const {
   out->clear();
   stats->strategy = "lists";
-  std::vector<RankedList> ranked = RankLists(*lists_.centroids, metric(), query);
-  std::partial_sort(ranked.begin(), ranked.begin() + effort, ranked.end());
-
-  const size_t row_bytes = store().stride() * sizeof(float);
   const BoundQuery bound(store(), metric(), query);
-  const auto scan_exactly = [&](uint32_t begin, uint32_t end, TopK* best) {
+  if (lists_.codes) {
+    const size_t compared = CountToCompare(lists_.codes->quantizer(), params.k, params.oversample);
+    VFDW_RETURN_IF_ERROR(FindByCodes(query, params, effort, compared, out, stats));
+    return CompareAgain(bound, params, out, stats);
+  }
+  const size_t row_bytes = store().stride() * sizeof(float);
+  const auto scan = [&](uint32_t begin, uint32_t end, TopK* best) {
     return ScanRows(bound, begin, end, params, row_bytes, best, stats);
   };
-  if (!lists_.codes) return ScanLists(&ranked, params, params.k, scan_exactly, out, effort, stats);
+  return ScanLists(query, params, params.k, scan, out, effort, stats);
+}
 
-  const size_t compared = CountToCompare(lists_.codes->quantizer(), params.k, params.oversample);
+Status IvfIndex::FindByCodes(const float* query, const SearchParams& params, uint32_t effort,
+                             size_t compared, std::vector<Candidate>* out,
+                             SearchStats* stats) const {
   const auto scan = [&](const auto& keys) {
     const auto scan_codes = [&](uint32_t begin, uint32_t end, TopK* best) {
       return ScanCodes(keys, begin, end, params, best, stats);
     };
-    return ScanLists(&ranked, params, compared, scan_codes, out, effort, stats);
+    return ScanLists(query, params, compared, scan_codes, out, effort, stats);
   };
-  VFDW_RETURN_IF_ERROR(WithKeyQuery(store(), lists_.codes.get(), metric(), query, scan));
-  return CompareAgain(bound, params, out, stats);
+  return WithKeyQuery(store(), lists_.codes.get(), metric(), query, scan);
+}
+
+std::vector<RankedList> IvfIndex::OrderLists(const float* query) const {
+  std::vector<RankedList> ranked = RankLists(*lists_.centroids, metric(), query);
+  std::sort(ranked.begin(), ranked.end());
+  return ranked;
 }
 
 // Scans `effort` lists, and more until k rows were met; leaves the best `kept` in *out.
 template <class Scan>
-Status IvfIndex::ScanLists(std::vector<RankedList>* ranked, const SearchParams& params, size_t kept,
-                           Scan scan, std::vector<Candidate>* out, uint32_t effort,
-                           SearchStats* stats) const {
+Status IvfIndex::ScanLists(const float* query, const SearchParams& params, size_t kept, Scan scan,
+                           std::vector<Candidate>* out, uint32_t effort, SearchStats* stats) const {
+  std::vector<RankedList> ranked = RankLists(*lists_.centroids, metric(), query);
+  std::partial_sort(ranked.begin(), ranked.begin() + effort, ranked.end());
   TopK best(std::min(kept, store().size()), params.cancelled);
-  for (size_t i = 0; i < ranked->size(); i++) {
-    if (i == effort) std::sort(ranked->begin() + effort, ranked->end());
+  for (size_t i = 0; i < ranked.size(); i++) {
+    if (i == effort) std::sort(ranked.begin() + effort, ranked.end());
     // The distances counted so far are the rows pushed so far.
     if (i >= effort && stats->distances_computed >= params.k) break;
-    const uint32_t list = (*ranked)[i].list;
+    const uint32_t list = ranked[i].list;
     if (!scan(lists_.list_begin[list], lists_.list_begin[list + 1], &best)) return CanceledStatus();
     stats->hops++;
   }
   stats->effort = static_cast<uint32_t>(stats->hops);
-  stats->distances_computed += ranked->size();
+  stats->distances_computed += ranked.size();
   return best.Take(out) ? Status() : CanceledStatus();
 }
 

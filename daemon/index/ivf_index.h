@@ -51,6 +51,12 @@ class IvfIndex final : public Index {
     uint32_t list;
     bool operator<(const RankedList& other) const;
   };
+  // All lists in the order in which searches scan them.
+  std::vector<RankedList> OrderLists(const float* query) const;
+  // The rows that a search of so many lists compares by float32, the nearest by their keys first;
+  // `compared` of them or all. REQUIRES: there are codes, and at least so many lists.
+  Status FindByCodes(const float* query, const SearchParams& params, uint32_t effort,
+                     size_t compared, std::vector<Candidate>* out, SearchStats* stats) const;
 
  private:
   // More than there are lists when a scan is called for.
@@ -60,9 +66,8 @@ class IvfIndex final : public Index {
                              uint32_t effort, std::vector<Candidate>* out,
                              SearchStats* stats) const override;
   template <class Scan>
-  Status ScanLists(std::vector<RankedList>* ranked, const SearchParams& params, size_t kept,
-                   Scan scan, std::vector<Candidate>* out, uint32_t effort,
-                   SearchStats* stats) const;
+  Status ScanLists(const float* query, const SearchParams& params, size_t kept, Scan scan,
+                   std::vector<Candidate>* out, uint32_t effort, SearchStats* stats) const;
 
   const IvfLists lists_;
 };

@@ -1,9 +1,9 @@
 // dataset.cpp - see dataset.h.
 #include "test/bench/dataset.h"
 
-#include <algorithm>
 #include <cmath>
-#include <thread>
+
+#include "test/bench/parallel.h"
 
 namespace bench {
 namespace {
@@ -66,15 +66,9 @@ void Dataset::FillOne(Series series, uint64_t number, float* out) const {
 }
 
 void Dataset::Fill(Series series, uint64_t first, size_t count, float* out, int threads) const {
-  const auto work = [&](size_t begin, size_t end) {
+  InParallel(threads, count, [&](size_t begin, size_t end, int) {
     for (size_t i = begin; i < end; i++) FillOne(series, first + i, out + i * dimensions_);
-  };
-  const size_t helpers_wanted = static_cast<size_t>(std::max(1, threads));
-  std::vector<std::thread> helpers;
-  for (size_t t = 1; t < helpers_wanted; t++)
-    helpers.emplace_back(work, count * t / helpers_wanted, count * (t + 1) / helpers_wanted);
-  work(0, count / helpers_wanted);
-  for (std::thread& helper : helpers) helper.join();
+  });
 }
 
 std::vector<float> Dataset::Make(Series series, uint64_t first, size_t count, int threads) const {

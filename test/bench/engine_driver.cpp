@@ -9,12 +9,12 @@
 #include <chrono>
 #include <cstdio>
 #include <numeric>
-#include <thread>
 
 #include "daemon/index/exact_scan.h"
 #include "test/bench/contender.h"
 #include "test/bench/drivers.h"
 #include "test/bench/memory_bandwidth.h"
+#include "test/bench/parallel.h"
 #include "test/bench/rival_hnswlib.h"
 
 namespace bench {
@@ -125,21 +125,17 @@ std::vector<std::vector<Point>> Compete(const Entrants& entrants, int rounds) {
 }
 
 // Searches per second of so many threads.
-double Throughput(RivalGraph& graph, const Queries& queries, size_t threads) {
+double Throughput(RivalGraph& graph, const Queries& queries, int threads) {
   constexpr auto kDuration = std::chrono::milliseconds(1500);
   std::atomic<size_t> done{0};
   const auto start = Clock::now();
-  const auto work = [&](size_t first) {
+  InParallel(threads, static_cast<size_t>(threads), [&](size_t thread, size_t, int) {
     uint32_t found[kNeighbours];
-    for (size_t q = first; Clock::now() - start < kDuration; q++) {
+    for (size_t q = thread * 17; Clock::now() - start < kDuration; q++) {
       graph.Search(queries[q % queries.size()], kNeighbours, found);
       done.fetch_add(1, std::memory_order_relaxed);
     }
-  };
-  std::vector<std::thread> helpers;
-  for (size_t t = 1; t < threads; t++) helpers.emplace_back(work, t * 17);
-  work(0);
-  for (std::thread& helper : helpers) helper.join();
+  });
   return static_cast<double>(done.load()) / (MicrosecondsSince(start) * 1e-6);
 }
 

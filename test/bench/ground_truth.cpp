@@ -6,10 +6,10 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <thread>
 
 #include "daemon/kernel/distance.h"
 #include "daemon/kernel/topk.h"
+#include "test/bench/parallel.h"
 
 namespace bench {
 
@@ -22,7 +22,7 @@ GroundTruth GroundTruth::Compute(const RowMatrix& rows, const std::vector<float>
   const size_t query_count = queries.size() / rows.dimensions;
   GroundTruth truth;
   truth.nearest_.resize(query_count);
-  const auto work = [&](size_t first_query, size_t last_query) {
+  InParallel(threads, query_count, [&](size_t first_query, size_t last_query, int) {
     std::vector<TopK> best(last_query - first_query, TopK(kNeighbours));
     float sums[kRowsInBlock];
     for (size_t row = 0; row < rows.rows; row += kRowsInBlock) {
@@ -42,13 +42,7 @@ GroundTruth GroundTruth::Compute(const RowMatrix& rows, const std::vector<float>
       if (!best[q - first_query].Take(&nearest)) continue;  // only a cancelled one refuses
       for (const Candidate& candidate : nearest) truth.nearest_[q].push_back(candidate.row);
     }
-  };
-  const size_t parts = static_cast<size_t>(std::max(1, threads));
-  std::vector<std::thread> helpers;
-  for (size_t t = 1; t < parts; t++)
-    helpers.emplace_back(work, query_count * t / parts, query_count * (t + 1) / parts);
-  work(0, query_count / parts);
-  for (std::thread& helper : helpers) helper.join();
+  });
   return truth;
 }
 

@@ -85,7 +85,9 @@ TEST(KeyIndexTest, TakesAboutWhatItsEntriesTake) {
     const KeyHash key = {random(), random()};
     reserved.Set(key, {1, i});
     grown.Set(key, {1, i});
-    if (i % 1000 == 999 && i > 10000) ASSERT_LE(grown.memory_bytes(), size_t{36} * (i + 1));
+    if (i % 1000 == 999 && i > 10000) {
+      ASSERT_LE(grown.memory_bytes(), size_t{36} * (i + 1));
+    }
   }
   EXPECT_EQ(reserved.memory_bytes(), KeyIndex::BytesFor(500000));
 }

@@ -21,16 +21,16 @@ TEST(HeldOutTruth, DistancesAreThoseOfExactSearches) {
   for (const vfdw_metric metric : kMetrics) {
     const auto store = StoreOf(vectors);
     const auto truth =
-        FindTrueDistances(*store, metric, queries,
-                          {{most.data(), {1, 10, 100, 5000, 10}}, {few.data(), {10, 2}}}, control);
+        FindTrueNeighbours(*store, metric, queries,
+                           {{most.data(), {1, 10, 100, 5000, 10}}, {few.data(), {10, 2}}}, control);
     ASSERT_TRUE(truth.ok());
-    const auto expect = [&](const TrueDistances& found, size_t q, const uint64_t* allowed,
+    const auto expect = [&](const TrueNeighbours& found, size_t q, const uint64_t* allowed,
                             size_t k) {
       const auto sorted =
           FirstOf(SortedByDistance(*store, metric, vectors[queries[q]], allowed), k);
       ASSERT_EQ(found.size(), sorted.size());
       for (size_t i = 0; i < found.size(); i++)
-        EXPECT_EQ(vfdw_compare_distances(found[i], sorted[i].distance), 0);
+        EXPECT_EQ(vfdw_compare_distances(found[i].distance, sorted[i].distance), 0);
     };
     for (size_t q = 0; q < queries.size(); q++)
       expect((*truth)[0][q], q, most.data(), std::vector<size_t>{1, 10, 100, 5000, 10}[q]);
@@ -45,7 +45,7 @@ TEST(HeldOutTruth, ARaisedFlagEndsIt) {
   BuildControl control;
   control.cancelled = &cancelled;
   const std::vector<uint64_t> all(8, ~uint64_t{0} >> 1);
-  const auto truth = FindTrueDistances(*store, VFDW_METRIC_L2, {1}, {{all.data(), {3}}}, control);
+  const auto truth = FindTrueNeighbours(*store, VFDW_METRIC_L2, {1}, {{all.data(), {3}}}, control);
   EXPECT_EQ(truth.status().code(), ErrorCode::CANCELED);
 }
 

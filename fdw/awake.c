@@ -4,62 +4,67 @@
  *
  * Staying awake saves the time to wake up, which is a good part of a short
  * query's, and costs a core meanwhile. Threads that the reply comes through may
- * need that core: a thread that looks again and again is not preempted by one
- * that has just woken up until its slice of milliseconds is over. So a backend
- * stays awake only
+ * need that core: on Linux since 6.6 a thread that looks again and again is not
+ * preempted by one that has just woken up until its slice of milliseconds is
+ * over. So a backend stays awake only
  *
  *	 - while the daemon says that nobody else asks it (who waits likewise),
- *	 - where replies usually come in so short a time that little is wasted,
- *	 - as long as the kernel does not take the core away from it meanwhile, by
- *	   which it shows that others want it. On a machine with a core to spare
- *	   that happens in few of a hundred waits, beside a busy process on two
- *	   cores several times in each.
+ *	 - while the machine has a core to spare. That is looked up in the moment
+ *	   that a reply has come, when nobody needs to run for us but ourselves,
+ *	 - where replies usually come in so short a time that little is wasted.
  */
 #include "postgres.h"
 
-#include <sys/resource.h>
-#include <sys/time.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
 
 #include "fdw/awake.h"
 
-#define LONGEST_US		 250
-#define MOST_PREEMPTIONS 1.0
-#define ASLEEP_MS		 500
-/* A new value's part in what is usual. Preemptions come in bunches. */
-#define NEW_WAITS_SHARE		  0.25
-#define NEW_PREEMPTIONS_SHARE 0.03
+#define LONGEST_US 250
+/* The look takes some 15 us. */
+#define WAITS_BETWEEN_LOOKS 64
+/* A new value's part in what is usual. */
+#define NEW_SHARE 0.25
 
-static long
-preemptions_so_far(void)
+/*
+ * 0 where it cannot be told: then nobody stays awake. A machine's threads beside
+ * a container's CPUs are too many rather than too few.
+ */
+static int
+cores(void)
 {
-	struct rusage usage;
+	static int count = -1;
 
-	/* PostgreSQL's thread is nearly all of the process; the library's threads only sleep and write.
-	 */
-	return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_nivcsw : 0;
+	if (count < 0)
+	{
+		cpu_set_t mask;
+
+		count = sched_getaffinity(0, sizeof(mask), &mask) == 0 ? CPU_COUNT(&mask) : 0;
+	}
+	return count;
 }
 
+/* Fewer threads run, this one among them, than there are cores. */
 static bool
-others_want_the_core(VfdwAwake *awake, instr_time now)
+has_core_to_spare(void)
 {
-	if (INSTR_TIME_IS_ZERO(awake->asleep_since))
+	int running = 0;
+	FILE *file = fopen("/proc/loadavg", "re");
+
+	if (file == NULL)
 		return false;
-	INSTR_TIME_SUBTRACT(now, awake->asleep_since);
-	if (INSTR_TIME_GET_MILLISEC(now) < ASLEEP_MS)
-		return true;
-	INSTR_TIME_SET_ZERO(awake->asleep_since);
-	awake->usual_preemptions = 0;
-	return false;
+	if (fscanf(file, "%*f %*f %*f %d/", &running) != 1)
+		running = INT_MAX;
+	fclose(file);
+	return running < cores();
 }
 
 void
 vfdw_begin_wait(VfdwAwake *awake, bool is_alone)
 {
 	INSTR_TIME_SET_CURRENT(awake->start);
-	awake->is_awake =
-		is_alone && awake->usual_wait_us < LONGEST_US && !others_want_the_core(awake, awake->start);
-	if (awake->is_awake)
-		awake->preemptions = preemptions_so_far();
+	awake->is_awake = is_alone && awake->core_to_spare > 0.5 && awake->usual_wait_us < LONGEST_US;
 }
 
 bool
@@ -71,11 +76,7 @@ vfdw_stay_awake(const VfdwAwake *awake, double waited_us)
 void
 vfdw_end_wait(VfdwAwake *awake, double waited_us)
 {
-	awake->usual_wait_us += NEW_WAITS_SHARE * (waited_us - awake->usual_wait_us);
-	if (!awake->is_awake)
-		return;
-	awake->usual_preemptions += NEW_PREEMPTIONS_SHARE * (preemptions_so_far() - awake->preemptions -
-														 awake->usual_preemptions);
-	if (awake->usual_preemptions > MOST_PREEMPTIONS)
-		awake->asleep_since = awake->start;
+	awake->usual_wait_us += NEW_SHARE * (waited_us - awake->usual_wait_us);
+	if (++awake->waits % WAITS_BETWEEN_LOOKS == 0)
+		awake->core_to_spare += NEW_SHARE * (has_core_to_spare() - awake->core_to_spare);
 }

@@ -10,14 +10,13 @@
 /* What one connection's waits have been like. Zeroes at first. */
 typedef struct VfdwAwake
 {
-	double usual_wait_us;	  /* the last waits counting most, as below */
-	double usual_preemptions; /* of a wait awake */
-	instr_time asleep_since;  /* because others wanted the core; zero: not so */
+	double usual_wait_us; /* the last waits counting most */
+	double core_to_spare; /* likewise, how often there was one, 0 to 1 */
+	unsigned waits;
 
 	/* of the wait under way */
 	bool is_awake;
 	instr_time start;
-	long preemptions;
 } VfdwAwake;
 
 /* A wait begins. is_alone: the daemon says that nobody else asks it. */

@@ -51,6 +51,9 @@ void Compactor::Stop() {
   stopping_ = true;
   {
     MutexLock lock(mu_);
+    for (const Lane& lane : lanes_)
+      for (const auto& task : lane.tasks)
+        if (const auto incarnation = task->incarnation.lock()) incarnation->CancelMerges();
     changed_.NotifyAll();
   }
   for (Lane& lane : lanes_)
@@ -111,7 +114,7 @@ bool Compactor::RunTask(const Lane& lane, Task* task) {
   if (!plan) return true;
   BuildControl control;
   control.threads = build_threads_;
-  control.cancelled = &stopping_;
+  control.cancelled = incarnation->merges_cancelled();
   const int64_t start_ns = SteadyNowNs();
   const Status status = RunMerge(incarnation.get(), *plan, control);
   if (status.ok() && plan->build_index)

@@ -80,6 +80,7 @@ void Incarnation::BeginServing() {
 
 void Incarnation::Retire(Status failure) {
   state_ = State::kRetired;
+  CancelMerges();
   failure_ = std::move(failure);
   writer_.reset();
 }

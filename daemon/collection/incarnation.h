@@ -59,6 +59,10 @@ class Incarnation {
   void Retire(Status failure = Status()) REQUIRES(mu);
   const Status& failure() const REQUIRES(mu) { return failure_; }
 
+  // For the control of merges: set when nobody wants them any more, also by Retire(). Any thread.
+  const std::atomic<bool>* merges_cancelled() const { return &merges_cancelled_; }
+  void CancelMerges() { merges_cancelled_ = true; }
+
   // For last_error; empty: no row was rejected.
   std::string RejectionText() const REQUIRES(mu);
 
@@ -74,6 +78,7 @@ class Incarnation {
   const std::shared_ptr<Collection> collection_;
   const std::shared_ptr<const Definition> definition_;
   const SharedPosition stream_position_;
+  std::atomic<bool> merges_cancelled_{false};
   std::unique_ptr<CollectionWriter> writer_ GUARDED_BY(mu);
   State state_ GUARDED_BY(mu) = State::kFollowing;
   Status failure_ GUARDED_BY(mu);

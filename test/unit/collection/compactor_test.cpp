@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <optional>
 #include <thread>
+
+#include "daemon/collection/segment_merge.h"
 
 namespace vectord {
 namespace {
@@ -116,6 +119,37 @@ TEST_P(CompactorTest, AMergeWithoutMemoryIsReportedAndTakesNothingAway) {
   (*compactor)->Notify(incarnation_);
   EXPECT_TRUE(Eventually([&] { return !collection_->GetStatus().last_error.empty(); }));
   ExpectRows(0, 9000);
+}
+
+TEST_P(CompactorTest, AMergeForARetiredIncarnationIsNotGoneThrough) {
+  Insert(0, 20000);
+  std::optional<MergePlan> plan;
+  {
+    MutexLock lock(incarnation_->mu);
+    plan = incarnation_->writer().PlanMerge(SIZE_MAX);
+  }
+  ASSERT_TRUE(plan.has_value());
+  BuildControl control;
+  control.cancelled = incarnation_->merges_cancelled();
+  EXPECT_FALSE(control.IsCancelled());
+  {
+    MutexLock lock(incarnation_->mu);
+    incarnation_->Retire();
+  }
+  EXPECT_EQ(RunMerge(incarnation_.get(), *plan, control).code(), ErrorCode::CANCELED);
+}
+
+TEST_P(CompactorTest, ADroppedCollectionsMergeEnds) {
+  Insert(0, 150000);
+  auto compactor = Compactor::Start(1);
+  ASSERT_TRUE(compactor.ok());
+  (*compactor)->Notify(incarnation_);
+  ASSERT_TRUE(Eventually([&] { return incarnation_.use_count() > 1; }));  // it works on it
+  {
+    MutexLock lock(incarnation_->mu);
+    incarnation_->Retire();
+  }
+  EXPECT_TRUE(Eventually([&] { return incarnation_.use_count() == 1; }));
 }
 
 TEST_P(CompactorTest, StopsInTheMidstOfAMerge) {

@@ -30,6 +30,9 @@ aim() {
 times_ms() { grep -oE '^Time: [0-9.]+' | cut -d' ' -f2; }
 median() { sort -n | awk '{v[NR] = $1} END {print v[int((NR + 1) / 2)]}'; }
 
+# Autovacuum would come upon whatever is being timed just then.
+sql -c "ALTER SYSTEM SET autovacuum = off" -c "SELECT pg_reload_conf()" >/dev/null
+
 # ---- the data: as many rows again as there are, to replace them by, and those to be copied ------------
 
 started=$(now_ms)

@@ -1,14 +1,17 @@
 // allocator.h - how malloc treats memory that was given back.
 //
-// Threads: to be called before there are any.
 #ifndef VECTOR_FDW_DAEMON_BASE_ALLOCATOR_H
 #define VECTOR_FDW_DAEMON_BASE_ALLOCATOR_H
 
 namespace vectord {
 
 // Lets freed memory go back to the system, so that what is resident follows what the memory budget
-// counts. Does nothing where malloc is not glibc's.
+// counts. Does nothing where malloc is not glibc's. To be called before there are threads.
 void ReturnFreedMemory();
+
+// Gives back the free pages between what is in use, too: after a build, whose threads leave many.
+// Takes milliseconds. Any thread.
+void ReturnFreePages();
 
 }  // namespace vectord
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <system_error>
 
+#include "daemon/base/allocator.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/thread_pool.h"
@@ -117,6 +118,7 @@ bool Compactor::RunTask(const Lane& lane, Task* task) {
   control.cancelled = incarnation->merges_cancelled();
   const int64_t start_ns = SteadyNowNs();
   const Status status = RunMerge(incarnation.get(), *plan, control);
+  if (plan->build_index) ReturnFreePages();
   if (status.ok() && plan->build_index)
     LogInfo({incarnation->collection()->name()}, "indexed the rows of {} segments in {:.2f} s",
             plan->views.size(), static_cast<double>(SteadyNowNs() - start_ns) / 1e9);

@@ -5,6 +5,7 @@
 #include <new>
 #include <utility>
 
+#include "daemon/base/allocator.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/index/index_builder.h"
@@ -70,6 +71,7 @@ BuildJob::Outcome BuildJob::Run(const std::function<bool()>& may_be_large) {
     status = Status(ErrorCode::OUT_OF_MEMORY, "not enough memory to build the collection",
                     "The system refused memory.");
   }
+  if (outcome == Outcome::kFinished) ReturnFreePages();  // it has copied, or tried to
   if (stop_.requested()) return Outcome::kFinished;
   if (status.ok()) return outcome;
   Settle(status);

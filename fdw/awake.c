@@ -77,6 +77,10 @@ void
 vfdw_end_wait(VfdwAwake *awake, double waited_us)
 {
 	awake->usual_wait_us += NEW_SHARE * (waited_us - awake->usual_wait_us);
-	if (++awake->waits % WAITS_BETWEEN_LOOKS == 0)
+	if (awake->waits++ % WAITS_BETWEEN_LOOKS != 0)
+		return;
+	if (awake->waits == 1)
+		awake->core_to_spare = has_core_to_spare(); /* nothing is usual yet */
+	else
 		awake->core_to_spare += NEW_SHARE * (has_core_to_spare() - awake->core_to_spare);
 }

@@ -129,7 +129,7 @@ int Main(const Arguments& arguments) {
 }  // namespace vectord
 
 int main(int argc, char** argv) {
-  vectord::ReturnFreedMemory();
+  vectord::PinMallocThresholds();
   vectord::Arguments arguments;
   CLI::App app("vectord: vector indexes of PostgreSQL tables, kept in memory.", "vectord");
   app.set_version_flag("--version", vectord::VersionLine());

@@ -8,7 +8,7 @@ namespace vectord {
 // By default glibc raises both thresholds, up to 32 and 64 MB, whenever a large block is freed: it
 // guesses that blocks of that size come again. Here they do not: what a copy or a build needed
 // stays in pieces of the heap for good. Setting a threshold to its first value pins it.
-void ReturnFreedMemory() {
+void PinMallocThresholds() {
 #ifdef __GLIBC__
   constexpr int kThresholdBytes = 128 * 1024;
   mallopt(M_MMAP_THRESHOLD, kThresholdBytes);

@@ -1,4 +1,5 @@
-// held_out_truth.h - the true nearest rows of many queries at once, for calibration.h.
+// held_out_truth.h - the true nearest rows of many queries at once, for calibration.h and
+// list_calibration.h.
 //
 // Scans the vectors block by block, and each block for all queries before the next, so that memory
 // is read a few times instead of once for each query.

@@ -162,12 +162,11 @@ ZmqServer::Taken ZmqServer::TakeMessage(ReceivedRequest* request, Status* refusa
 }
 
 bool ZmqServer::IsAlone(const RequestContext& request) {
-  static const bool has_core_to_spare = std::thread::hardware_concurrency() > 1;
   if (request.client != last_client_) {
     last_client_ = request.client;
     alone_since_ns_ = request.received_ns;
   }
-  return has_core_to_spare && request.received_ns - alone_since_ns_ >= kAloneNs &&
+  return request.received_ns - alone_since_ns_ >= kAloneNs &&
          dispatcher_->requests_in_flight() == 1;
 }
 

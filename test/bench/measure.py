@@ -11,7 +11,8 @@ from progress import say
 from sides import Ours, Pgvector
 
 RECALL_WANTED = 0.98
-EFFORTS = [10, 12, 14, 17, 20, 24, 28, 34, 40, 48, 56, 68, 80, 96, 114, 136, 160, 200, 250, 320, 400, 500, 640, 800]
+# Steps of some 6 %, each rounded.
+EFFORTS = sorted({round(10 * 1.06**n) for n in range(76)})
 CURVE_EFFORTS = [10, 20, 40, 80, 160]
 CURVE_DURATION = ("-t", 2000)
 CLIENTS = (1, 8, 64)

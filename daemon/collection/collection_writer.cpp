@@ -193,6 +193,10 @@ Status CollectionWriter::Append(const KeyHash& key, const IncomingRow& row,
     Reject(key, row);
     return {};
   }
+  if (!old && std::count(row.unchanged.begin(), row.unchanged.end(), true) > 0)
+    return Status(ErrorCode::SOURCE_FAILED, "the table is copied anew",
+                  "A row that was rejected can be searched now, but those of its values that are "
+                  "stored out of line were not sent again.");
   if (old && SameAsStored(row, *old)) {
     keys_.Set(key, *old);
     return {};
@@ -232,6 +236,13 @@ Status CollectionWriter::ReservePending(size_t columns_bytes) {
   const size_t wanted = needed < kStep ? kStep : needed * kGrowth;
   if (pending_memory_.bytes() > 0) return pending_memory_.Resize(wanted);
   VFDW_ASSIGN_OR_RETURN(pending_memory_, budget_->Reserve(wanted, "new rows"));
+  return {};
+}
+
+// What the index of keys holds by now.
+Status CollectionWriter::ReserveKeys() {
+  if (key_memory_.bytes() > 0) return key_memory_.Resize(keys_.memory_bytes());
+  VFDW_ASSIGN_OR_RETURN(key_memory_, budget_->Reserve(keys_.memory_bytes(), "the index of keys"));
   return {};
 }
 
@@ -370,8 +381,7 @@ Result<std::shared_ptr<SegmentSet>> CollectionWriter::MakeSet(uint64_t as_of) {
                                    [](const auto& s) { return s.view.live_rows == 0; }),
                     segments_.end());
     VFDW_RETURN_IF_ERROR(MergeSmallSegments());
-    VFDW_RETURN_IF_ERROR(key_memory_.bytes() == 0 ? Status::Ok()
-                                                  : key_memory_.Resize(keys_.memory_bytes()));
+    VFDW_RETURN_IF_ERROR(ReserveKeys());
   }
   dirty_ = false;
   auto set = std::make_shared<SegmentSet>();

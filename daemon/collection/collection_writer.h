@@ -75,7 +75,8 @@ class CollectionWriter {
   // An insert of a key that is there replaces its row: a change that is applied again after a
   // restart must not double it.
   Status Insert(const IncomingRow& row);
-  // old_key: when the key changed; else empty.
+  // old_key: when the key changed; else empty. SOURCE_FAILED when the row was rejected before and
+  // is not sent whole: nothing but a new copy has its values.
   Status Update(const std::vector<std::string_view>& old_key, const IncomingRow& row);
   Status Delete(const std::vector<std::string_view>& key);
   Status Truncate();
@@ -135,6 +136,7 @@ class CollectionWriter {
   Status FlushPending(PendingRows* pending, uint32_t number);
   Status MergeSmallSegments();
   Status ReservePending(size_t columns_bytes);
+  Status ReserveKeys();
   Choice ChooseMerge(size_t most_rows) const;
   bool LacksIndex(const LiveSegment& segment) const;
   MergePlan PlanOf(const Choice& chosen, bool first_index);

@@ -12,6 +12,7 @@
 #ifndef VECTORD_COLLECTION_INCARNATION_H
 #define VECTORD_COLLECTION_INCARNATION_H
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -41,8 +42,9 @@ class Incarnation {
   // REQUIRES: not Retired.
   CollectionWriter& writer() REQUIRES(mu) { return *writer_; }
   State state() const REQUIRES(mu) { return state_; }
-  // A transaction that ends at lsn has been applied, all of it.
-  void NoteApplied(uint64_t lsn) REQUIRES(mu) { applied_lsn_ = lsn; }
+  // All that was committed before lsn has been applied. A smaller one than before changes nothing:
+  // a stream behind the copy brings transactions that the copy holds.
+  void NoteApplied(uint64_t lsn) REQUIRES(mu) { applied_lsn_ = std::max(applied_lsn_, lsn); }
   // What was wrong with a row that was rejected, as a sentence without its full stop.
   void NoteRejection(std::string text) REQUIRES(mu) { last_rejection_ = std::move(text); }
 

@@ -242,6 +242,32 @@ TEST(CollectionWriter, SmallSegmentsStayFewerThanTheLogarithmOfTheRows) {
   EXPECT_LE(most, 14u);
 }
 
+TEST(CollectionWriter, CountsItsKeysAlsoAfterATruncate) {
+  const auto bytes_of = [](bool truncates) {
+    auto budget = std::make_shared<MemoryBudget>(size_t{1} << 30, "test");
+    CollectionWriter writer(MakeDefinition(IndexKind::kFlat), budget);
+    EXPECT_TRUE(writer.Seed(SegmentSet(), {}).ok());
+    if (truncates) {
+      EXPECT_TRUE(writer.Truncate().ok());
+    }
+    EXPECT_TRUE(writer.MakeSet(1).ok());
+    const float vector[kDimensions] = {1, 2, 3};
+    for (int64_t id = 1; id <= 20000; id++) {
+      IncomingRow row;
+      row.values = {KeyBytes(id), "title"};
+      row.vector_change = VectorChange::kValue;
+      row.vector = vector;
+      row.dimensions = kDimensions;
+      EXPECT_TRUE(writer.Insert(row).ok());
+    }
+    const auto set = writer.MakeSet(2);
+    EXPECT_TRUE(set.ok());
+    return budget->used();
+  };
+  EXPECT_EQ(bytes_of(true), bytes_of(false));
+  EXPECT_GT(bytes_of(true), 20000 * (kDimensions * sizeof(float) + sizeof(int64_t) + 16));
+}
+
 TEST(CollectionWriter, AnUpdateThatChangesNothingMakesNoNewSet) {
   auto budget = std::make_shared<MemoryBudget>(size_t{1} << 32, "test");
   CollectionWriter writer(MakeDefinition(IndexKind::kFlat), budget);

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "test/unit/source/table_stream.h"
 
 namespace vectord {
@@ -39,6 +41,24 @@ TEST_F(TableFeedTest, AStreamThatIsBehindTheSnapshotSkipsWhatTheCopyHas) {
   Commit(400, {InsertBytes(kTable, {"bold", Id(1), Array({1, 1})})});
   Commit(500, {InsertBytes(kTable, {"bnew", Id(2), Array({2, 2})})});
   EXPECT_THAT(Rows(*feed), ElementsAre("2 new 2"));
+}
+
+// Else a checkpoint would say less than its rows have, and after a restart those transactions would
+// be applied again, to newer rows.
+TEST_F(TableFeedTest, WhatACopyHoldsIsNeverSaidToBeOlderWhenTheStreamIsBehindIt) {
+  const auto feed = AddFeed();
+  feed->SetStart(static_cast<Lsn>(500));
+  ASSERT_TRUE(feed->Seed(SegmentSet(), {}, "").ok());
+  ASSERT_TRUE(feed->CatchUp([] { return Status(); }).ok());
+  ASSERT_TRUE(applier_.Serve(feed).ok());
+  Commit(400, {InsertBytes(kTable, {"bold", Id(1), Array({1, 1})})});
+  auto frozen = feed->Freeze();
+  ASSERT_TRUE(frozen.ok());
+  EXPECT_EQ(frozen->rows->as_of, 500u);
+  Commit(600, {InsertBytes(kTable, {"bnew", Id(2), Array({2, 2})})});
+  frozen = feed->Freeze();
+  ASSERT_TRUE(frozen.ok());
+  EXPECT_EQ(frozen->rows->as_of, 601u);
 }
 
 TEST_F(TableFeedTest, ABacklogThatDoesNotFitInMemoryComesBackFromItsFile) {
@@ -128,6 +148,22 @@ TEST_F(TableFeedTest, RejectedRowsAreCountedWithTheirReasonAndComeBackWhenTheyAr
   EXPECT_THAT(Rows(*feed), ElementsAre("1 a 1", "2 b 2"));
   EXPECT_EQ(collection.GetStatus().rejected_rows, 0u);
   EXPECT_EQ(collection.GetStatus().last_error, "");
+}
+
+// Its title, stored out of line, is not sent again, and of a rejected row nothing was kept.
+TEST_F(TableFeedTest, ARejectedRowThatComesBackWithoutAllItsValuesNeedsACopy) {
+  const auto with_vector = AddServingFeed();
+  Commit(10, {InsertBytes(kTable, {"bb", Id(2), Array({NAN, 2})})});
+  Commit(20, {UpdateBytes(kTable, {}, {"u", Id(2), Array({NAN, 3})})});
+  EXPECT_TRUE(with_vector->failure().ok());  // still rejected
+  Commit(30, {UpdateBytes(kTable, {}, {"u", Id(2), Array({2, 2})})});
+  EXPECT_EQ(with_vector->failure().code(), ErrorCode::SOURCE_FAILED);
+  EXPECT_THAT(Rows(*with_vector), ElementsAre());
+
+  const auto without = AddServingFeed();
+  Commit(40, {InsertBytes(kTable, {"bc", Id(3), Array({NAN, 2})})});
+  Commit(50, {UpdateBytes(kTable, {}, {"u", Id(3), "n"})});
+  EXPECT_EQ(without->failure().code(), ErrorCode::SOURCE_FAILED);
 }
 
 TEST_F(TableFeedTest, TruncateEmptiesTheTableButOfAPartitionNeedsACopy) {

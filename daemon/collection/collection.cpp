@@ -5,6 +5,8 @@
 #include <limits>
 #include <optional>
 
+#include "daemon/base/lsn_text.h"
+
 namespace vectord {
 namespace {
 
@@ -284,11 +286,16 @@ vfdw::CollectionInfo Collection::GetInfo() const {
   return info;
 }
 
+std::string Collection::LastError() const {
+  if (last_error_.empty()) return "Its last build failed.";
+  return last_error_.back() == '.' ? last_error_ : last_error_ + ".";
+}
+
 // Over a limit is an error of its own; whatever else it was, nobody can say more than "not ready".
 Status Collection::FailedToBuild(const std::string& what) const {
   const bool over_limit = failure_ == ErrorCode::OUT_OF_MEMORY || failure_ == ErrorCode::DISK_FULL;
   return Status(over_limit ? failure_ : ErrorCode::NOT_READY, what + "could not be built",
-                last_error_.back() == '.' ? last_error_ : last_error_ + ".",
+                LastError(),
                 over_limit ? std::string()
                            : "See vector_fdw.stat_collections; vectord tries again by itself.");
 }
@@ -300,11 +307,31 @@ Status Collection::NotServing() const {
     return Status(ErrorCode::UNLOADED, what + "is unloaded",
                   "Its definition is kept, its memory was freed.");
   if (state_ == CollectionState::kError) return FailedToBuild(what);
+  return Status(ErrorCode::NOT_READY, what + "is not ready yet", StateDetail());
+}
+
+std::string Collection::StateDetail() const {
   std::string detail = "It is " + std::string(StateName(state_));
   if (!phase_.empty()) detail += " (" + phase_ + ")";
   if (const uint64_t total = progress_.total; total > 0)
     detail += ": " + std::to_string(progress_.done) + " of " + std::to_string(total) + " done";
-  return Status(ErrorCode::NOT_READY, what + "is not ready yet", detail + ".");
+  return detail + ".";
+}
+
+Status Collection::NotApplied(uint64_t lsn) const {
+  MutexLock lock(mu_);
+  if (state_ == CollectionState::kError)
+    return Status(ErrorCode::NOT_READY, "collection \"" + name_ + "\" does not follow its table",
+                  LastError(),
+                  "See vector_fdw.stat_collections; vectord tries again by itself. With "
+                  "vector_fdw.consistency \"eventual\" what it has is searched.");
+  return Status(ErrorCode::NOT_READY,
+                "collection \"" + name_ + "\" has not applied all that this search asks for",
+                "All commits before " + LsnText(static_cast<Lsn>(lsn)) +
+                    " are asked for, those before " + LsnText(static_cast<Lsn>(applied_lsn())) +
+                    " have been applied. " + StateDetail(),
+                "Try again or raise vector_fdw.request_timeout. With vector_fdw.consistency "
+                "\"eventual\" what it has is searched.");
 }
 
 }  // namespace vectord

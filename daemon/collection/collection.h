@@ -103,8 +103,13 @@ class Collection {
   // Why a search cannot be answered now: NOT_READY with the progress or the last error, UNLOADED,
   // or OUT_OF_MEMORY or DISK_FULL when that made the build fail.
   Status NotServing() const;
+  // Why a search cannot be answered that asks for all commits before lsn: NOT_READY with how far it
+  // is, and what keeps it from following its table.
+  Status NotApplied(uint64_t lsn) const;
 
  private:
+  std::string StateDetail() const REQUIRES(mu_);
+  std::string LastError() const REQUIRES(mu_);  // a sentence
   Status FailedToBuild(const std::string& what) const REQUIRES(mu_);
   void BeginServing(std::shared_ptr<SegmentSet> set, std::shared_ptr<const SegmentSet>* old)
       REQUIRES(mu_);

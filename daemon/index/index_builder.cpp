@@ -39,9 +39,11 @@ IndexOrError BuildIvf(const IndexSpec& spec, const SharedStore& store, const Bui
     const IvfIndex unmeasured(store, spec.metric, lists, /*given_effort=*/1, RecallCurves());
     VFDW_ASSIGN_OR_RETURN(curves, MeasureListRecall(unmeasured, control));
   }
-  // Of tables too small to be measured one list in ten.
-  const uint32_t probes =
-      spec.nprobe != 0 ? std::min(spec.nprobe, count) : std::max(1u, count / 10);
+  // Of a table too small to be measured all lists: nobody knows how few would do, and a scan is
+  // cheap.
+  const uint32_t probes = spec.nprobe != 0 ? std::min(spec.nprobe, count)
+                          : curves.empty() ? count + 1
+                                           : std::max(1u, count / 10);
   return std::unique_ptr<Index>(
       std::make_unique<IvfIndex>(store, spec.metric, std::move(lists), probes, std::move(curves)));
 }

@@ -37,6 +37,7 @@ Dispatcher::Dispatcher(Catalog* catalog, const Config& config, MemoryBudget* bud
                clock->WallUs(),
                // Long requests may keep all cores busy, but never all workers.
                {static_cast<size_t>(config.listen.requests_in_flight), SearchThreads(config)},
+               FreshnessQueue(clock),
                {static_cast<size_t>(config.cursor.max), Nanoseconds(config.cursor.idle_timeout),
                 clock, budget, metrics},
                {},
@@ -74,8 +75,14 @@ void Dispatcher::Handle(std::unique_ptr<RequestContext> request, ReplySink* sink
       continue;  // it has a slot now
     }
     const bool had_slot = request->has_long_slot;
-    Finish(std::move(request), std::move(reply), sink);
-    if (had_slot) request = service_.admission.FinishLong();
+    if (reply.kind == Reply::Kind::kMustWait) {
+      request->has_long_slot = false;
+      service_.freshness.Park(std::move(request));
+      if (stopping_) BeginStop(sink);  // as above
+    } else {
+      Finish(std::move(request), std::move(reply), sink);
+    }
+    request = had_slot ? service_.admission.FinishLong() : nullptr;
   }
 }
 
@@ -141,9 +148,10 @@ void Dispatcher::Finish(std::unique_ptr<RequestContext> request, Reply reply, Re
   service_.in_flight.Remove(request.get());
 }
 
-void Dispatcher::Tick() {
+bool Dispatcher::Tick() {
   service_.in_flight.StopExpired(service_.clock->SteadyNs());
   service_.cursors.Expire();
+  return service_.freshness.Look();
 }
 
 void Dispatcher::ConnectionGone(ConnectionId connection) {
@@ -153,7 +161,10 @@ void Dispatcher::ConnectionGone(ConnectionId connection) {
 
 void Dispatcher::BeginStop(ReplySink* sink) {
   stopping_ = true;
-  for (std::unique_ptr<RequestContext>& request : service_.admission.TakeParked())
+  std::vector<std::unique_ptr<RequestContext>> parked = service_.admission.TakeParked();
+  for (std::unique_ptr<RequestContext>& request : service_.freshness.TakeAll())
+    parked.push_back(std::move(request));
+  for (std::unique_ptr<RequestContext>& request : parked)
     Finish(std::move(request),
            Reply::Error(Status(ErrorCode::SHUTTING_DOWN, "vectord is shutting down")), sink);
 }

@@ -3,8 +3,10 @@
 // Life of a request, on one worker thread unless it is parked:
 //
 //   Accept (in order of arrival) -> Handle -> handler -> sink.Send -> forgotten
-//                                     \-> parked in admission.h, goes on in the Handle() of the
-//                                         worker that ends a long request
+//                                     |-> parked in admission.h, goes on in the Handle() of the
+//                                     |   worker that ends a long request
+//                                     \-> parked in freshness_queue.h, goes on in the worker that
+//                                         TakeResumed() gives it to
 //
 // Stopping: BeginStop() refuses what comes and answers what is parked; the transport waits for
 // busy() to fall, then StopRequests(), then waits again.
@@ -51,13 +53,17 @@ class Dispatcher {
   void Accept(RequestContext* request);
   // Answers it, and perhaps parked ones after it. REQUIRES: it was accepted.
   void Handle(std::unique_ptr<RequestContext> request, ReplySink* sink);
+  // A request that was parked and can go on, to be given to Handle(); null: none.
+  std::unique_ptr<RequestContext> TakeResumed() { return service_.freshness.TakeReady(); }
+  bool has_resumed() const { return service_.freshness.has_ready(); }
   // Counts an answer that the transport gives itself, to what it could not accept.
   void CountMalformed();
   // Counts a reply that the transport could not deliver.
   void CountDropped() { service_.replies_dropped.Add(); }
 
-  // Deadlines and idle cursors; to be called every few tens of milliseconds.
-  void Tick();
+  // Deadlines, searches that wait for changes, and idle cursors; to be called every few tens of
+  // milliseconds. True: TakeResumed() has something.
+  bool Tick();
   // A connection ended: stops its requests and drops its cursors.
   void ConnectionGone(ConnectionId connection);
 

@@ -44,10 +44,11 @@ class RawBytes {
 
 struct Reply {
   enum class Kind {
-    kMessage,       // body, and raw if it is not empty
-    kError,         // status
-    kNone,          // the operation has no reply
-    kNeedsLongSlot  // nothing was done yet: to be called again once admission.h gave a slot
+    kMessage,        // body, and raw if it is not empty
+    kError,          // status
+    kNone,           // the operation has no reply
+    kNeedsLongSlot,  // nothing was done yet: to be called again once admission.h gave a slot
+    kMustWait        // the same, once freshness_queue.h says so; the request tells for what
   };
   Kind kind = Kind::kNone;
   std::string body;
@@ -56,6 +57,7 @@ struct Reply {
 
   static Reply None() { return {}; }
   static Reply NeedsLongSlot() { return {Kind::kNeedsLongSlot, {}, {}, {}}; }
+  static Reply MustWait() { return {Kind::kMustWait, {}, {}, {}}; }
   static Reply Error(Status status) { return {Kind::kError, {}, {}, std::move(status)}; }
   static Reply Message(std::string body, RawBytes raw = {}) {
     return {Kind::kMessage, std::move(body), std::move(raw), {}};

@@ -1,9 +1,9 @@
 // request_context.h - one request from its arrival to its reply: who asks, until when, and whether
 // the answer is still wanted.
 //
-// Owned by whoever works on it: the transport, then the dispatcher, or the queue of admission.h.
-// Only Stop() and cancelled may be used by other threads, and only through the table of
-// in_flight.h, which keeps the object alive for the call.
+// Owned by whoever works on it: the transport, then the dispatcher, or the queues of admission.h
+// and freshness_queue.h. Only Stop() and cancelled may be used by other threads, and only through
+// the table of in_flight.h, which keeps the object alive for the call.
 #ifndef VECTOR_FDW_DAEMON_SERVICE_REQUEST_CONTEXT_H
 #define VECTOR_FDW_DAEMON_SERVICE_REQUEST_CONTEXT_H
 
@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,8 @@
 #include "shared/envelope.h"
 
 namespace vectord {
+
+class Collection;
 
 // An accepted connection, numbered by the transport and never reused. 0: not known.
 using ConnectionId = uint64_t;
@@ -55,6 +58,12 @@ struct RequestContext {
   int64_t deadline_ns = kNoDeadline;
   bool has_long_slot = false;  // of admission.h
   bool is_alone = false;       // no other client asks; the transport tells the client
+
+  // Of freshness_queue.h: what it waits for, until that has applied so much; whether no more of
+  // that is going to help.
+  std::shared_ptr<const Collection> awaited;
+  uint64_t awaited_lsn = 0;
+  bool waited_in_vain = false;
 
   std::atomic<bool> cancelled{false};
   std::atomic<StopReason> reason{StopReason::kNone};

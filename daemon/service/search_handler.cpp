@@ -6,6 +6,8 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <memory>
+#include <optional>
 #include <utility>
 
 #include "daemon/service/batch.h"
@@ -198,16 +200,26 @@ bool IsLongSearch(const Search& search) {
   return std::min(all, most * set.dimensions) >= kLongSearchElements;
 }
 
-// Waits until the collection has applied min_lsn, or the request is stopped (its deadline stops
-// it too).
-Status WaitUntilApplied(const RequestContext& context, uint64_t min_lsn,
-                        const Collection& collection) {
-  constexpr std::chrono::milliseconds kBetweenLooks{20};  // at whether the request was stopped
-  while (!collection.WaitUntilApplied(min_lsn, kBetweenLooks)) {
-    if (context.cancelled) return context.StopStatus();
-    if (collection.current() == nullptr) return collection.NotServing();
-  }
-  return Status::Ok();
+// Waits a moment, on this thread, until the collection has applied so much: mostly that suffices.
+bool AppliesSoon(const Collection& collection, uint64_t lsn) {
+  constexpr std::chrono::milliseconds kMoment{20};
+  const auto until = std::chrono::steady_clock::now() + kMoment;
+  while (!collection.WaitUntilApplied(lsn, kMoment))
+    if (std::chrono::steady_clock::now() >= until) return false;
+  return true;
+}
+
+// What is to become of a search that asks for changes which are not applied yet; nothing: they are
+// by now, and it goes on.
+std::optional<Reply> Await(Service& service, RequestContext& context,
+                           std::shared_ptr<const Collection> collection, uint64_t lsn) {
+  if (context.waited_in_vain) return Reply::Error(collection->NotApplied(lsn));
+  context.awaited = collection;
+  context.awaited_lsn = lsn;
+  if (!context.has_long_slot)
+    return service.freshness.HasWaiters(*collection) ? Reply::MustWait() : Reply::NeedsLongSlot();
+  if (!AppliesSoon(*collection, lsn)) return Reply::MustWait();
+  return std::nullopt;
 }
 
 // How many rows there are, and no rows.
@@ -227,16 +239,14 @@ Reply HandleSearch(Service& service, RequestContext& context) {
   Result<Search> prepared = Prepare(service, context, request);
   if (!prepared.ok()) return Reply::Error(prepared.status());
   Search search = std::move(prepared).value();
-  if (!context.has_long_slot && (search.must_wait || IsLongSearch(search)))
-    return Reply::NeedsLongSlot();
   if (search.must_wait) {
-    if (Status status = WaitUntilApplied(context, request.min_lsn, *search.collection);
-        !status.ok())
-      return Reply::Error(std::move(status));
+    if (std::optional<Reply> reply = Await(service, context, search.collection, request.min_lsn))
+      return std::move(*reply);
     prepared = Prepare(service, context, request);  // the set may be another one now
     if (!prepared.ok()) return Reply::Error(prepared.status());
     search = std::move(prepared).value();
   }
+  if (!context.has_long_slot && IsLongSearch(search)) return Reply::NeedsLongSlot();
 
   const int64_t waited_ns = service.clock->SteadyNs() - context.received_ns;
   const uint64_t waited_us = static_cast<uint64_t>(std::max<int64_t>(waited_ns, 0)) / 1000;

@@ -13,6 +13,7 @@
 #include "daemon/collection/catalog.h"
 #include "daemon/service/admission.h"
 #include "daemon/service/cursor_table.h"
+#include "daemon/service/freshness_queue.h"
 #include "daemon/service/in_flight.h"
 
 namespace vectord {
@@ -25,6 +26,7 @@ struct Service {
   const std::string daemon_name;
   const int64_t started_at_us;  // wall time
   Admission admission;
+  FreshnessQueue freshness;
   CursorTable cursors;
   InFlight in_flight;
   Counter replies_dropped;  // that no client could take

@@ -5,8 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "daemon/base/lsn_text.h"
 #include "daemon/source/full_xid.h"
-#include "daemon/source/lsn_text.h"
 
 namespace vectord {
 namespace {

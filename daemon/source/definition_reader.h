@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "daemon/base/lsn_text.h"
 #include "daemon/base/status.h"
 #include "daemon/collection/definition.h"
-#include "daemon/source/lsn_text.h"
 #include "daemon/source/pg_connection.h"
 
 namespace vectord {

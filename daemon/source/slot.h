@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "daemon/base/lsn_text.h"
 #include "daemon/base/status.h"
-#include "daemon/source/lsn_text.h"
 #include "daemon/source/pg_connection.h"
 #include "daemon/source/replication_connection.h"
 #include "shared/ids.h"

@@ -7,9 +7,9 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/base/lsn_text.h"
 #include "daemon/base/quantity.h"
 #include "daemon/base/thread_pool.h"
-#include "daemon/source/lsn_text.h"
 
 namespace vectord {
 namespace {

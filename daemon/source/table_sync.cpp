@@ -9,8 +9,8 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/base/lsn_text.h"
 #include "daemon/collection/segment_merge.h"
-#include "daemon/source/lsn_text.h"
 #include "shared/source_names.h"
 
 namespace vectord {

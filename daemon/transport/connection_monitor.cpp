@@ -74,7 +74,7 @@ void ConnectionMonitor::Run() {
       LogError({}, "could not read events of connections: {}", error.what());
       std::this_thread::sleep_for(kTick);
     }
-    dispatcher_->Tick();
+    if (dispatcher_->Tick()) router_->Wake();
   }
   events_.close();
 }

@@ -117,6 +117,11 @@ void ZmqServer::Work(size_t worker) {
 
 std::unique_ptr<RequestContext> ZmqServer::TakeRequest() {
   for (;;) {
+    if (std::unique_ptr<RequestContext> resumed = dispatcher_->TakeResumed()) {
+      if (dispatcher_->has_resumed()) router_->Wake();
+      router_->PassOn();  // whatever woke this thread may have been a message
+      return resumed;
+    }
     auto request = std::make_unique<ReceivedRequest>();
     Status refusal;
     bool answerable = false;

@@ -111,6 +111,24 @@ expect 'unloaded' 57P03 '.' 'load_collection' 'SELECT id FROM slow LIMIT 1'
 expect 'unloaded, waited for' 57P03 '.' 'load_collection' "SELECT vector_fdw.wait_for_collection('slow')"
 sql -c "SELECT vector_fdw.drop_collection('slow')" >/dev/null
 
+# ---- changes that are not applied --------------------------------------------------------------------
+
+sql <<'SQL' >/dev/null
+SET client_min_messages = warning;
+CREATE TABLE altered (id int PRIMARY KEY, year int, v real[]);
+INSERT INTO altered VALUES (1, 2001, '{1,1}');
+SELECT vector_fdw.create_collection('altered', 'altered', 'v', include => '{year}');
+SELECT vector_fdw.wait_for_collection('altered');
+CREATE FOREIGN TABLE altered_f (id int, v real[]) SERVER vectord OPTIONS (collection 'altered');
+CREATE FUNCTION ask_for_the_future() RETURNS int LANGUAGE plpgsql SET vector_fdw.min_lsn = 'F0000000/0' SET vector_fdw.request_timeout = '2s'
+	AS 'BEGIN RETURN (SELECT id FROM altered_f LIMIT 1); END';
+SQL
+expect 'asked for what has not happened' 57P03 'All commits before F0000000/0 are asked for' 'request_timeout' \
+	'SELECT ask_for_the_future()'
+expect 'a table that cannot be followed any more' 57P03 '"year"' 'stat_collections' \
+	"SET client_min_messages = error; ALTER TABLE altered DROP COLUMN year; SELECT id FROM altered_f LIMIT 1"
+sql -c "SELECT vector_fdw.drop_collection('altered')" >/dev/null
+
 # ---- vectord stopped, lost, away ---------------------------------------------------------------------
 
 in_mid_request() { # SIGNAL: to vectord, once a session waits for the reply of a daemon that is stopped

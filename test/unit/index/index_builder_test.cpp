@@ -80,6 +80,22 @@ TEST(IndexBuilder, ThePermutationOfIvfTellsWhereEveryRowWent) {
     EXPECT_TRUE(std::equal(store->row(row), store->row(row) + 10, vectors[permutation[row]]));
 }
 
+TEST(IndexBuilder, IvfTooSmallToBeMeasuredIsScannedUnlessListsAreNamed) {
+  const auto store = StoreOf(RandomVectors(2000, 32, 1));
+  const Vectors queries = RandomVectors(1, 32, 2);
+  for (const uint32_t nprobe : {0, 2}) {
+    IndexSpec spec;
+    spec.kind = IndexKind::kIvf;
+    spec.nprobe = nprobe;
+    std::vector<uint32_t> permutation;
+    const auto index = BuildIndex(spec, store, {}, &permutation);
+    ASSERT_TRUE(index.ok());
+    SearchStats stats;
+    MustSearch(**index, queries[0], {}, &stats);
+    EXPECT_EQ(stats.strategy, std::string(nprobe == 0 ? "exact" : "lists"));
+  }
+}
+
 TEST(IndexBuilder, FlatAndHnswLeaveTheRowsWhereTheyAre) {
   const Vectors vectors = RandomVectors(300, 10, 1);
   for (const IndexKind kind : {IndexKind::kFlat, IndexKind::kHnsw}) {

@@ -29,6 +29,32 @@ std::unique_ptr<OwnedRequest> LongSearch(uint64_t id, const std::string& client 
                      RawVector(std::vector<float>(256, 0.5f)), client);
 }
 
+// What the transport does between messages.
+void TickAndResume(Dispatcher* dispatcher, CollectingSink* sink) {
+  dispatcher->Tick();
+  while (auto resumed = dispatcher->TakeResumed()) dispatcher->Handle(std::move(resumed), sink);
+}
+
+// A service whose collection has applied position 1 and is asked for later ones.
+struct StandingService : TestService {
+  StandingService() : TestService(LongCollection()) {
+    auto set = LongCollection().MakeSet(2);
+    set->as_of = 1;
+    collection->Publish(set);
+  }
+  void AskFor(uint64_t lsn, uint64_t id, uint32_t timeout_ms = 30000) {
+    auto search = SmallSearch(10);
+    search.min_lsn = lsn;
+    auto request = MakeRequest(Op::kSearch, id, vfdw::Encode(search),
+                               RawVector(std::vector<float>(256, 0.5f)));
+    request->envelope.timeout_ms = timeout_ms;
+    request->Arrived(clock.SteadyNs());
+    dispatcher.Accept(request.get());
+    dispatcher.Handle(std::move(request), &sink);
+  }
+  CollectingSink sink;
+};
+
 TEST(Handlers, EveryOperationHasOneHandler) {
   std::set<Op> ops;
   for (const Handler& handler : kHandlers) {
@@ -81,14 +107,14 @@ TEST(Dispatcher, RefusesWhatIsTooMuchAtOnce) {
       MakeRequest(Op::kSearch, 1, vfdw::Encode(search), RawVector(std::vector<float>(256, 0.5f)));
   CollectingSink sink;
   service.dispatcher.Accept(waiting.get());
-  std::thread worker([&] { service.dispatcher.Handle(std::move(waiting), &sink); });
-  while (service.metrics.queue_time.count() == 0) std::this_thread::yield();  // until it is counted
+  service.dispatcher.Handle(std::move(waiting), &sink);
+  EXPECT_EQ(sink.count(), 0u);
   EXPECT_EQ(Ask(&service.dispatcher, LongSearch(2)).status.code(), ErrorCode::OVERLOADED);
   EXPECT_EQ(Ask(&service.dispatcher, Op::kDaemonStatus, vfdw::EmptyMessage()).kind,
             Reply::Kind::kMessage);
   Ask(&service.dispatcher, Op::kCancel, vfdw::CancelRequest{1});
+  TickAndResume(&service.dispatcher, &sink);
   EXPECT_EQ(sink.Take(1).status.code(), ErrorCode::CANCELED);
-  worker.join();
   EXPECT_EQ(Ask(&service.dispatcher, LongSearch(3)).kind, Reply::Kind::kMessage);
   EXPECT_EQ(service.metrics.requests_overloaded.value(), 1u);
   EXPECT_EQ(service.metrics.requests_in_flight.value(), 0);
@@ -152,6 +178,61 @@ TEST(Dispatcher, LongSearchesBeyondTheSlotsWaitAndAreAllAnswered) {
   for (uint64_t id = 1; id <= kRequests; id++) EXPECT_EQ(sink.Take(id).kind, Reply::Kind::kMessage);
   for (std::thread& worker : workers) worker.join();
   EXPECT_FALSE(service.dispatcher.busy());
+}
+
+TEST(Dispatcher, SearchesThatWaitForChangesHoldNoThreadAndNoSlot) {
+  StandingService service;
+  for (uint64_t id = 1; id <= 20; id++) service.AskFor(id <= 10 ? 5 : 9, id);
+  EXPECT_EQ(service.sink.count(), 0u);
+  EXPECT_EQ(Ask(&service.dispatcher, LongSearch(99)).kind, Reply::Kind::kMessage);
+  TickAndResume(&service.dispatcher, &service.sink);
+  EXPECT_EQ(service.sink.count(), 0u);
+  service.collection->NoteApplied(5);
+  TickAndResume(&service.dispatcher, &service.sink);
+  for (uint64_t id = 1; id <= 10; id++)
+    EXPECT_EQ(service.sink.Take(id).kind, Reply::Kind::kMessage) << id;
+  EXPECT_EQ(service.sink.count(), 0u);
+  service.dispatcher.BeginStop(&service.sink);
+  for (uint64_t id = 11; id <= 20; id++)
+    EXPECT_EQ(service.sink.Take(id).status.code(), ErrorCode::SHUTTING_DOWN) << id;
+  EXPECT_FALSE(service.dispatcher.busy());
+}
+
+TEST(Dispatcher, ASearchThatWaitsIsToldHowFarItsCollectionIsBeforeItsClientGivesUp) {
+  StandingService service;
+  service.AskFor(5, 1, /*timeout_ms=*/10000);
+  service.clock.shift_ns = 9400000000;
+  TickAndResume(&service.dispatcher, &service.sink);
+  EXPECT_EQ(service.sink.count(), 0u);
+  service.clock.shift_ns = 9600000000;
+  TickAndResume(&service.dispatcher, &service.sink);
+  const Reply reply = service.sink.Take(1);
+  EXPECT_EQ(reply.status.code(), ErrorCode::NOT_READY);
+  EXPECT_NE(reply.status.detail().find("All commits before 0/5 are asked for, those before 0/1 "
+                                       "have been applied."),
+            std::string::npos)
+      << reply.status.ToString();
+}
+
+TEST(Dispatcher, ASearchDoesNotWaitForACollectionThatHasFailed) {
+  StandingService service;
+  service.collection->Fail(Status(ErrorCode::SOURCE_REFUSED, "the table has no key any more"));
+  service.AskFor(5, 1);
+  TickAndResume(&service.dispatcher, &service.sink);
+  EXPECT_EQ(service.sink.count(), 0u);  // it may still be followed by what it was before
+  service.clock.shift_ns = 1100000000;
+  TickAndResume(&service.dispatcher, &service.sink);
+  const Reply reply = service.sink.Take(1);
+  EXPECT_EQ(reply.status.code(), ErrorCode::NOT_READY);
+  EXPECT_NE(reply.status.detail().find("no key any more"), std::string::npos);
+}
+
+TEST(Dispatcher, ASearchThatWaitsIsToldWhenItsCollectionIsUnloaded) {
+  StandingService service;
+  service.AskFor(5, 1);
+  service.collection->Unload();
+  TickAndResume(&service.dispatcher, &service.sink);
+  EXPECT_EQ(service.sink.Take(1).status.code(), ErrorCode::UNLOADED);
 }
 
 TEST(Dispatcher, AConnectionThatEndsTakesItsRequestsAndCursorsAlong) {

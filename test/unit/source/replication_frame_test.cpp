@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "daemon/base/lsn_text.h"
 #include "daemon/source/full_xid.h"
-#include "daemon/source/lsn_text.h"
 #include "test/unit/source/pgoutput_writer.h"
 
 namespace vectord {

@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
+#include "daemon/base/lsn_text.h"
 #include "daemon/base/mutex.h"
 #include "daemon/source/change_sink.h"
-#include "daemon/source/lsn_text.h"
 #include "daemon/source/pg_connection.h"
 
 namespace vectord {

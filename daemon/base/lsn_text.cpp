@@ -1,5 +1,5 @@
 // lsn_text.cpp - see lsn_text.h.
-#include "daemon/source/lsn_text.h"
+#include "daemon/base/lsn_text.h"
 
 #include <charconv>
 #include <cstdint>

@@ -1,6 +1,6 @@
 // lsn_text.h - positions in the WAL as PostgreSQL writes them: "16/B374D848".
-#ifndef VECTORD_SOURCE_LSN_TEXT_H
-#define VECTORD_SOURCE_LSN_TEXT_H
+#ifndef VECTORD_BASE_LSN_TEXT_H
+#define VECTORD_BASE_LSN_TEXT_H
 
 #include <optional>
 #include <string>

@@ -315,13 +315,20 @@ cached_facts(const char *name)
 	return facts;
 }
 
+bool
+vfdw_is_local(const VfdwOptions *options)
+{
+	char *database = get_database_name(MyDatabaseId);
+
+	return database != NULL && strcmp(options->dbname, database) == 0;
+}
+
 const VfdwCollectionFacts *
 vfdw_collection_named(const VfdwOptions *options)
 {
 	const VfdwCollectionFacts *facts;
-	char *database = get_database_name(MyDatabaseId);
 
-	if (database == NULL || strcmp(options->dbname, database) != 0)
+	if (!vfdw_is_local(options))
 		return NULL;
 	facts = cached_facts(options->collection);
 	return facts != NULL ? copy_facts(facts) : NULL;

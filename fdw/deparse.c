@@ -17,13 +17,14 @@
 
 VfdwRequest *
 vfdw_make_request(const VfdwPlan *plan, Relation foreign_table, const VfdwOptions *options,
-				  Oid userid)
+				  Oid source, Oid userid)
 {
 	VfdwRequest *request = palloc0(sizeof(VfdwRequest));
 	Oid table = RelationGetRelid(foreign_table);
 	ListCell *lc;
 
 	request->options = options;
+	request->collection = vfdw_name_collection(options, source);
 	request->userid = userid;
 	request->count_only = plan->count_only;
 	if (plan->ordered)

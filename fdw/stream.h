@@ -18,6 +18,7 @@
 typedef struct VfdwRequest
 {
 	const VfdwOptions *options;
+	vfdw_collection_ref collection;
 	Oid userid;
 	const char *vector_column; /* of the collection; NULL without a query vector */
 	enum vfdw_metric metric;

@@ -114,6 +114,7 @@ typedef struct VfdwCollectionFacts
 	List *key_columns;	 /* of char * */
 	List *include;		 /* of char * */
 	char *definition_id; /* uuid as text */
+	char *daemon;		 /* that is to hold it; NULL: each that follows this database */
 	int ef_search;		 /* of options; 0: built-in default */
 	int nprobe;
 	double target_recall;

@@ -211,7 +211,7 @@ read_keys_of(Batch *batch, const VfdwDescription *description, Relation table)
 		Oid function;
 		bool is_varlena;
 
-		columns[i] = vfdw_remote_column(RelationGetRelid(table), attribute);
+		columns[i] = description->key_columns[i];
 		batch->readers[i] =
 			vfdw_make_reader(NameStr(column->attname), column->atttypid, column->atttypmod);
 		getTypeOutputInfo(column->atttypid, &function, &is_varlena);

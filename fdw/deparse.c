@@ -9,6 +9,7 @@
 
 #include "utils/rel.h"
 
+#include "fdw/daemon_error.h"
 #include "fdw/plan.h"
 #include "fdw/stream.h"
 
@@ -29,13 +30,14 @@ vfdw_make_request(const VfdwPlan *plan, Relation foreign_table, const VfdwOption
 	request->count_only = plan->count_only;
 	if (plan->ordered)
 	{
-		request->vector_column = vfdw_remote_column(table, plan->vector_column);
+		request->vector_column = vfdw_to_utf8(vfdw_remote_column(table, plan->vector_column));
 		request->metric = plan->metric;
 		request->hold = plan->continues;
 	}
 	request->columns = palloc0(sizeof(char *) * (list_length(plan->columns) + 1));
 	foreach (lc, plan->columns)
-		request->columns[request->column_count++] = vfdw_remote_column(table, lfirst_int(lc));
+		request->columns[request->column_count++] =
+			vfdw_to_utf8(vfdw_remote_column(table, lfirst_int(lc)));
 	return request;
 }
 

@@ -27,6 +27,7 @@ typedef struct Sampling
 {
 	Relation table;
 	VfdwOptions *options;
+	vfdw_collection_ref collection;
 	VfdwConnection *connection;
 	vfdw_client *client;
 	int column_count;
@@ -70,7 +71,8 @@ start_sampling(Sampling *sampling, Relation table)
 
 	sampling->table = table;
 	sampling->options = vfdw_table_options(RelationGetRelid(table));
-	vfdw_check_source_privileges(table, sampling->options);
+	sampling->collection = vfdw_name_collection(
+		sampling->options, vfdw_check_source_privileges(table, sampling->options));
 	sampling->client = client_of(table, sampling->options, &sampling->connection);
 	sampling->columns = palloc(sizeof(char *) * Max(n, 1));
 	sampling->attributes = palloc(sizeof(int) * Max(n, 1));
@@ -123,9 +125,7 @@ read_sample(Sampling *sampling)
 	vfdw_error error;
 	uint64 id;
 
-	search.database = vfdw_to_utf8(options->dbname);
-	search.schema = vfdw_to_utf8(options->schema_name);
-	search.collection = vfdw_to_utf8(options->collection);
+	search.collection = sampling->collection;
 	search.columns = sampling->columns;
 	search.column_count = sampling->column_count;
 	search.consistency = options->consistency;
@@ -214,15 +214,15 @@ bool
 vectorAnalyzeForeignTable(Relation relation, AcquireSampleRowsFunc *func, BlockNumber *totalpages)
 {
 	VfdwOptions *options = vfdw_table_options(RelationGetRelid(relation));
+	const vfdw_collection_ref collection =
+		vfdw_name_collection(options, vfdw_check_source_privileges(relation, options));
 	VfdwConnection *connection;
 	vfdw_client *client = client_of(relation, options, &connection);
 	const vfdw_collection_info *info;
 	vfdw_error error;
 	size_t count;
 	double pages;
-	uint64 id = vfdw_client_send_describe(
-		client, vfdw_to_utf8(options->dbname), vfdw_to_utf8(options->schema_name),
-		vfdw_to_utf8(options->collection), options->request_timeout_ms, &error);
+	uint64 id = vfdw_client_send_describe(client, &collection, options->request_timeout_ms, &error);
 
 	info = vfdw_reply_collections(reply_or_throw(connection, client, id, options, &error), &count);
 	if (info == NULL || count != 1)

@@ -211,7 +211,7 @@ read_keys_of(Batch *batch, const VfdwDescription *description, Relation table)
 		Oid function;
 		bool is_varlena;
 
-		columns[i] = vfdw_remote_column(RelationGetRelid(table), attribute);
+		columns[i] = description->key_columns[i];
 		batch->readers[i] =
 			vfdw_make_reader(NameStr(column->attname), column->atttypid, column->atttypmod);
 		getTypeOutputInfo(column->atttypid, &function, &is_varlena);
@@ -332,12 +332,14 @@ prepare_request(Batch *batch, Relation table)
 	VfdwConnection *connection;
 	VfdwDescription description;
 	vfdw_error unused;
+	const vfdw_collection_ref collection =
+		vfdw_name_collection(options, vfdw_check_source_privileges(table, options));
 
-	vfdw_check_source_privileges(table, options);
 	connection = vfdw_connection(options, GetUserId());
 	vfdw_describe(connection, vfdw_connected_client(connection, options, false, &unused), options,
-				  &description);
+				  &collection, &description);
 	batch->request = (VfdwRequest){.options = options,
+								   .collection = collection,
 								   .userid = GetUserId(),
 								   .vector_column = description.vector_column,
 								   .metric = description.metric,

@@ -213,6 +213,7 @@ facts_of_definition(const VfdwDefinition *definition)
 	facts->key_columns = definition->key_columns;
 	facts->include = definition->include;
 	facts->definition_id = definition->definition_id;
+	facts->daemon = definition->daemon;
 	facts->ef_search = vfdw_integer_option(definition->options, "ef_search");
 	facts->nprobe = vfdw_integer_option(definition->options, "nprobe");
 	facts->target_recall = vfdw_number_option(definition->options, "target_recall");
@@ -244,6 +245,7 @@ copy_facts(const VfdwCollectionFacts *facts)
 	copy->key_columns = copy_names(facts->key_columns);
 	copy->include = copy_names(facts->include);
 	copy->definition_id = pstrdup(facts->definition_id);
+	copy->daemon = facts->daemon != NULL ? pstrdup(facts->daemon) : NULL;
 	return copy;
 }
 
@@ -315,13 +317,20 @@ cached_facts(const char *name)
 	return facts;
 }
 
+bool
+vfdw_is_local(const VfdwOptions *options)
+{
+	char *database = get_database_name(MyDatabaseId);
+
+	return database != NULL && strcmp(options->dbname, database) == 0;
+}
+
 const VfdwCollectionFacts *
 vfdw_collection_named(const VfdwOptions *options)
 {
 	const VfdwCollectionFacts *facts;
-	char *database = get_database_name(MyDatabaseId);
 
-	if (database == NULL || strcmp(options->dbname, database) != 0)
+	if (!vfdw_is_local(options))
 		return NULL;
 	facts = cached_facts(options->collection);
 	return facts != NULL ? copy_facts(facts) : NULL;

@@ -687,13 +687,12 @@ uint64_t SendRequest(vfdw_client* client, Op op, const Request& request, uint32_
 
 }  // namespace
 
-uint64_t vfdw_client_send_describe(vfdw_client* client, const char* database, const char* schema,
-                                   const char* collection, uint32_t timeout_ms,
-                                   vfdw_error* error) noexcept {
+uint64_t vfdw_client_send_describe(vfdw_client* client, const vfdw_collection_ref* collection,
+                                   uint32_t timeout_ms, vfdw_error* error) noexcept {
   uint64_t id = 0;
   Guarded(error, [&] {
     vfdw::DescribeRequest m;
-    m.collection = {OrEmpty(database), OrEmpty(schema), OrEmpty(collection)};
+    m.collection = vfdw::CollectionMessage(*collection);
     id = SendRequest(client, Op::kDescribe, m, timeout_ms, error);
     return Status::Ok();
   });

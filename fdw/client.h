@@ -111,10 +111,16 @@ typedef struct vfdw_filter_node {
   uint32_t type_oid; /* base type of the column; 0: none */
 } vfdw_filter_node;
 
-typedef struct vfdw_search {
+/* Which collection: messages.h, CollectionRef. */
+typedef struct vfdw_collection_ref {
   const char* database;
   const char* schema;
-  const char* collection;
+  const char* name;
+  uint32_t table_oid; /* of the source table; 0: not known */
+} vfdw_collection_ref;
+
+typedef struct vfdw_search {
+  vfdw_collection_ref collection;
   const char* vector_column; /* NULL: not checked */
   int metric;                /* enum vfdw_metric; ignored without a query vector */
   const float* query;        /* NULL: all rows, in no order */
@@ -150,9 +156,8 @@ uint64_t vfdw_client_send_search(vfdw_client* client, const vfdw_search* search,
                                  vfdw_error* error) VFDW_NOEXCEPT;
 uint64_t vfdw_client_send_fetch(vfdw_client* client, uint64_t cursor, uint32_t batch_rows,
                                 uint32_t timeout_ms, vfdw_error* error) VFDW_NOEXCEPT;
-uint64_t vfdw_client_send_describe(vfdw_client* client, const char* database, const char* schema,
-                                   const char* collection, uint32_t timeout_ms,
-                                   vfdw_error* error) VFDW_NOEXCEPT;
+uint64_t vfdw_client_send_describe(vfdw_client* client, const vfdw_collection_ref* collection,
+                                   uint32_t timeout_ms, vfdw_error* error) VFDW_NOEXCEPT;
 /* schema NULL: all schemas. */
 uint64_t vfdw_client_send_list(vfdw_client* client, const char* database, const char* schema,
                                uint32_t timeout_ms, vfdw_error* error) VFDW_NOEXCEPT;

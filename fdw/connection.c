@@ -521,6 +521,7 @@ vfdw_wait_reply(VfdwConnection *connection, vfdw_client *client, uint64 request_
 
 	if (reply != NULL)
 		return reply;
+	vfdw_explain_unnoticed(&error, options);
 	if (!noerror || !vfdw_is_unavailability(&error))
 		vfdw_throw(&error, options);
 	*why = error;

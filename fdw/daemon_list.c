@@ -14,7 +14,6 @@
 #include "access/xact.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_type.h"
-#include "commands/dbcommands.h"
 #include "executor/spi.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
@@ -48,9 +47,9 @@ by_server_name(const ListCell *a, const ListCell *b)
 	return strcmp(left->server_name, right->server_name);
 }
 
-/* VfdwOptions of the usable servers, by name. */
+/* VfdwOptions of the servers that the user may use, or of those that he may not, by name. */
 static List *
-list_servers(void)
+list_servers(bool usable)
 {
 	Oid wrapper = get_foreign_data_wrapper_oid(VFDW_EXTENSION, true);
 	List *servers = NIL;
@@ -66,7 +65,7 @@ list_servers(void)
 	{
 		Form_pg_foreign_server server = (Form_pg_foreign_server) GETSTRUCT(tuple);
 
-		if (server->srvfdw == wrapper && may_use(server->oid))
+		if (server->srvfdw == wrapper && may_use(server->oid) == usable)
 			ids = lappend_oid(ids, server->oid);
 	}
 	systable_endscan(scan);
@@ -80,11 +79,10 @@ list_servers(void)
 List *
 vfdw_list_daemons(void)
 {
-	char *database = get_database_name(MyDatabaseId);
 	List *daemons = NIL;
 	ListCell *cell;
 
-	foreach (cell, list_servers())
+	foreach (cell, list_servers(true))
 	{
 		VfdwOptions *options = lfirst(cell);
 		VfdwConnection *connection = vfdw_connection(options, GetUserId());
@@ -96,11 +94,22 @@ vfdw_list_daemons(void)
 			daemon->options = options;
 			daemon->connection = connection;
 			daemon->number = i;
-			daemon->is_local = database != NULL && strcmp(options->dbname, database) == 0;
+			daemon->is_local = vfdw_is_local(options);
 			daemons = lappend(daemons, daemon);
 		}
 	}
 	return daemons;
+}
+
+const char *
+vfdw_forbidden_server(void)
+{
+	ListCell *cell;
+
+	foreach (cell, list_servers(false))
+		if (vfdw_is_local(lfirst(cell)))
+			return ((const VfdwOptions *) lfirst(cell))->server_name;
+	return NULL;
 }
 
 /* ---- definitions ---- */

@@ -22,6 +22,8 @@ typedef struct VfdwDaemon
 
 /* Of all servers of this wrapper on which the current user has USAGE, by the server's name. */
 extern List *vfdw_list_daemons(void);
+/* A server for this database on which the user lacks USAGE; NULL: none. */
+extern const char *vfdw_forbidden_server(void);
 
 /* A definition as far as its state is concerned. */
 typedef struct VfdwListed

@@ -9,6 +9,7 @@
 
 #include "utils/rel.h"
 
+#include "fdw/daemon_error.h"
 #include "fdw/plan.h"
 #include "fdw/stream.h"
 
@@ -17,24 +18,26 @@
 
 VfdwRequest *
 vfdw_make_request(const VfdwPlan *plan, Relation foreign_table, const VfdwOptions *options,
-				  Oid userid)
+				  Oid source, Oid userid)
 {
 	VfdwRequest *request = palloc0(sizeof(VfdwRequest));
 	Oid table = RelationGetRelid(foreign_table);
 	ListCell *lc;
 
 	request->options = options;
+	request->collection = vfdw_name_collection(options, source);
 	request->userid = userid;
 	request->count_only = plan->count_only;
 	if (plan->ordered)
 	{
-		request->vector_column = vfdw_remote_column(table, plan->vector_column);
+		request->vector_column = vfdw_to_utf8(vfdw_remote_column(table, plan->vector_column));
 		request->metric = plan->metric;
 		request->hold = plan->continues;
 	}
 	request->columns = palloc0(sizeof(char *) * (list_length(plan->columns) + 1));
 	foreach (lc, plan->columns)
-		request->columns[request->column_count++] = vfdw_remote_column(table, lfirst_int(lc));
+		request->columns[request->column_count++] =
+			vfdw_to_utf8(vfdw_remote_column(table, lfirst_int(lc)));
 	return request;
 }
 

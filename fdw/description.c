@@ -20,15 +20,13 @@
 
 void
 vfdw_describe(VfdwConnection *connection, vfdw_client *client, const VfdwOptions *options,
-			  VfdwDescription *description)
+			  const vfdw_collection_ref *collection, VfdwDescription *description)
 {
 	const vfdw_collection_info *info;
 	vfdw_reply *reply;
 	vfdw_error error;
 	size_t count;
-	uint64 id = vfdw_client_send_describe(
-		client, vfdw_to_utf8(options->dbname), vfdw_to_utf8(options->schema_name),
-		vfdw_to_utf8(options->collection), options->request_timeout_ms, &error);
+	uint64 id = vfdw_client_send_describe(client, collection, options->request_timeout_ms, &error);
 
 	if (id == 0)
 		vfdw_throw(&error, options);

@@ -19,7 +19,8 @@ typedef struct VfdwDescription
 
 /* Asks the daemon, and waits. */
 extern void vfdw_describe(VfdwConnection *connection, vfdw_client *client,
-						  const VfdwOptions *options, VfdwDescription *description);
+						  const VfdwOptions *options, const vfdw_collection_ref *collection,
+						  VfdwDescription *description);
 
 /*
  * The table is a foreign table of this extension, and the current user may read

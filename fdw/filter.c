@@ -19,6 +19,7 @@
 #include "utils/lsyscache.h"
 
 #include "fdw/clause.h"
+#include "fdw/daemon_error.h"
 
 typedef enum Truth
 {
@@ -417,7 +418,7 @@ take_step(Maker *maker, const List *step)
 
 	if (attribute != 0)
 	{
-		column = vfdw_remote_column(maker->foreigntableid, attribute);
+		column = vfdw_to_utf8(vfdw_remote_column(maker->foreigntableid, attribute));
 		maker->type = kind >= VFDW_FILTER_ARRAY_OVERLAPS ? InvalidOid : type;
 	}
 	switch (kind)
@@ -477,7 +478,7 @@ vfdw_make_filter(VfdwFilter *filter, const VfdwOptions *options, const List *ste
 						errmsg("collection \"%s\" is no longer defined", options->collection),
 						errdetail("The plan of this query sends a filter to it."),
 						errhint("Plan the query anew.")));
-	maker.key = pstrdup(linitial(facts->key_columns));
+	maker.key = pstrdup(vfdw_to_utf8(linitial(facts->key_columns)));
 	maker.results = palloc(sizeof(Outcome) * list_length(steps));
 	foreach (lc, steps)
 		take_step(&maker, lfirst(lc));

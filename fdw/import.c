@@ -14,9 +14,9 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
-#include "commands/dbcommands.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "nodes/value.h"
 #include "parser/parse_type.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -27,6 +27,10 @@
 
 /* vfdw_column_info.role */
 #define VFDW_ROLE_KEY 1
+
+#define NOTHING_HINT                                                                               \
+	"The remote schema is the schema of the source tables, and a collection appears within a "     \
+	"second after it was committed."
 
 /* Names must come over exactly; a character that this database cannot have is an error. */
 static char *
@@ -170,18 +174,31 @@ is_wanted(const ImportForeignSchemaStmt *stmt, const char *name)
 static void
 explain_nothing(const ImportForeignSchemaStmt *stmt, const VfdwOptions *options)
 {
-	char *database = get_database_name(MyDatabaseId);
-
-	if (database != NULL && strcmp(options->dbname, database) == 0 &&
-		!OidIsValid(get_namespace_oid(stmt->remote_schema, true)))
+	if (vfdw_is_local(options) && !OidIsValid(get_namespace_oid(stmt->remote_schema, true)))
 		ereport(ERROR, (errcode(ERRCODE_FDW_SCHEMA_NOT_FOUND),
 						errmsg("schema \"%s\" does not exist", stmt->remote_schema),
 						errhint("The remote schema is the schema of the source tables.")));
-	ereport(NOTICE,
-			(errmsg("server \"%s\" has no collections of tables of schema \"%s\"",
-					stmt->server_name, stmt->remote_schema),
-			 errhint("The remote schema is the schema of the source tables, and a collection "
-					 "appears within a second after it was committed.")));
+	ereport(NOTICE, (errmsg("server \"%s\" has no collections of tables of schema \"%s\"",
+							stmt->server_name, stmt->remote_schema),
+					 errhint(NOTHING_HINT)));
+}
+
+/* A name that was asked for and is not there: is it wrong, or too new? */
+static void
+note_absent(const ImportForeignSchemaStmt *stmt, List *found)
+{
+	ListCell *cell;
+
+	foreach (cell, stmt->table_list)
+	{
+		const char *name = ((RangeVar *) lfirst(cell))->relname;
+
+		if (!list_member(found, makeString(pstrdup(name))))
+			ereport(NOTICE,
+					(errmsg("server \"%s\" has no collection \"%s\" of a table of schema \"%s\"",
+							stmt->server_name, name, stmt->remote_schema),
+					 errhint(NOTHING_HINT)));
+	}
 }
 
 static void
@@ -207,6 +224,7 @@ vectorImportForeignSchema(ImportForeignSchemaStmt *stmt, Oid serverOid)
 	size_t count;
 	uint64 id;
 	List *statements = NIL;
+	List *names = NIL;
 
 	reject_options(stmt);
 	client = vfdw_connected_client(connection, options, false, &error);
@@ -225,8 +243,13 @@ vectorImportForeignSchema(ImportForeignSchemaStmt *stmt, Oid serverOid)
 		options->schema_name = imported_name(collections[i].schema);
 		if (strcmp(options->schema_name, stmt->remote_schema) == 0 &&
 			is_wanted(stmt, options->collection))
+		{
+			names = lappend(names, makeString(options->collection));
 			statements =
 				lappend(statements, create_statement(&collections[i], options, stmt->local_schema));
+		}
 	}
+	if (count > 0 && stmt->list_type == FDW_IMPORT_SCHEMA_LIMIT_TO)
+		note_absent(stmt, names);
 	return statements;
 }

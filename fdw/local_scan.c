@@ -85,7 +85,8 @@ build_query(const VfdwPlan *plan, const VfdwRequest *request, Relation foreign_t
 	if (request->query != NULL)
 		appendStringInfo(&sql, "SELECT %s.%s((%s)::real[], $1)", VFDW_SCHEMA,
 						 function_of_metric(request->metric),
-						 quote_identifier(request->vector_column));
+						 quote_identifier(vfdw_remote_column(RelationGetRelid(foreign_table),
+															 plan->vector_column)));
 	else
 		appendStringInfoString(&sql, "SELECT NULL::double precision");
 	foreach (lc, plan->columns)

@@ -132,7 +132,7 @@ extern double vfdw_rows_compared(const RelOptInfo *baserel, const List *steps);
 
 struct VfdwRequest;
 extern struct VfdwRequest *vfdw_make_request(const VfdwPlan *plan, Relation foreign_table,
-											 const VfdwOptions *options, Oid userid);
+											 const VfdwOptions *options, Oid source, Oid userid);
 /* Rows to ask for at first, from the values of LIMIT and OFFSET. 0: all. */
 extern uint64 vfdw_rows_wanted(const VfdwPlan *plan, bool no_limit, int64 count, int64 offset);
 

@@ -12,6 +12,11 @@
  *
  * Only sources of this database can be checked. For any other database vectord
  * decides by the client's key.
+ *
+ * vectord learns of a change of the catalog a moment later, so until then it may
+ * hold a collection that was dropped, or one of another table under the name.
+ * What is not defined here is therefore not asked for, and every request says
+ * which table was checked.
  */
 #include "postgres.h"
 
@@ -59,15 +64,31 @@ forbidden_column(Relation foreign_table, Oid source, Oid owner)
 	return NULL;
 }
 
-void
+/* vectord may hold it a moment longer, and whose rows these are nobody could tell. */
+static void
+throw_missing(const VfdwOptions *options, const char *detail)
+{
+	ereport(ERROR, (errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
+					errmsg("collection \"%s\" of schema \"%s\" does not exist", options->collection,
+						   options->schema_name),
+					errdetail_internal("%s", detail),
+					errhint("Create it with vector_fdw.create_collection(), or correct the option "
+							"\"collection\".")));
+}
+
+Oid
 vfdw_check_source_privileges(Relation foreign_table, const VfdwOptions *options)
 {
 	const VfdwCollectionFacts *facts = vfdw_collection_named(options);
 	const Oid owner = foreign_table->rd_rel->relowner;
 	char *column;
 
-	if (facts == NULL || !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(facts->source)))
-		return;
+	if (!vfdw_is_local(options))
+		return InvalidOid;
+	if (facts == NULL)
+		throw_missing(options, "This database has no definition of that name.");
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(facts->source)))
+		throw_missing(options, "Its source table does not exist any more.");
 	if (pg_class_aclcheck(facts->source, owner, ACL_SELECT) != ACLCHECK_OK &&
 		(column = forbidden_column(foreign_table, facts->source, owner)) != NULL)
 		ereport(
@@ -89,4 +110,5 @@ vfdw_check_source_privileges(Relation foreign_table, const VfdwOptions *options)
 						   vfdw_qualified_name(facts->source), GetUserNameFromId(owner, false)),
 				 errhint("Give the foreign table an owner whom row security does not restrict, and "
 						 "join the source table, so that its policies choose the rows.")));
+	return facts->source;
 }

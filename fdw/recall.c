@@ -30,6 +30,7 @@ PG_FUNCTION_INFO_V1(vfdw_recall);
 typedef struct Examinee
 {
 	const VfdwOptions *options;
+	vfdw_collection_ref named;
 	VfdwConnection *connection;
 	vfdw_client *client;
 	VfdwDescription collection;
@@ -70,9 +71,7 @@ start_search(const Examinee *examinee, vfdw_search *search)
 	const VfdwOptions *options = examinee->options;
 
 	memset(search, 0, sizeof(*search));
-	search->database = vfdw_to_utf8(options->dbname);
-	search->schema = vfdw_to_utf8(options->schema_name);
-	search->collection = vfdw_to_utf8(options->collection);
+	search->collection = examinee->named;
 	search->vector_column = examinee->collection.vector_column;
 	search->consistency = VFDW_CONSISTENCY_EVENTUAL;
 	search->timeout_ms = options->request_timeout_ms;
@@ -347,11 +346,13 @@ vfdw_recall(PG_FUNCTION_ARGS)
 	check_arguments(tableid, k, samples);
 	table = table_open(tableid, AccessShareLock);
 	examinee.options = vfdw_table_options(tableid);
-	vfdw_check_source_privileges(table, examinee.options);
+	examinee.named = vfdw_name_collection(examinee.options,
+										  vfdw_check_source_privileges(table, examinee.options));
 	examinee.k = k;
 	examinee.connection = vfdw_connection(examinee.options, GetUserId());
 	examinee.client = vfdw_connected_client(examinee.connection, examinee.options, false, &unused);
-	vfdw_describe(examinee.connection, examinee.client, examinee.options, &examinee.collection);
+	vfdw_describe(examinee.connection, examinee.client, examinee.options, &examinee.named,
+				  &examinee.collection);
 	examine(&examinee, samples, values, nulls);
 	table_close(table, NoLock);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls)));

@@ -158,6 +158,7 @@ vectorBeginForeignScan(ForeignScanState *node, int eflags)
 	EState *estate = node->ss.ps.state;
 	Relation table;
 	VfdwScan *scan;
+	Oid source;
 
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
@@ -167,8 +168,9 @@ vectorBeginForeignScan(ForeignScanState *node, int eflags)
 	scan->table = table = scanned_table(node);
 	scan->plan = vfdw_plan_of(plan);
 	scan->options = vfdw_table_options(RelationGetRelid(table));
-	vfdw_check_source_privileges(table, scan->options);
-	scan->request = vfdw_make_request(scan->plan, table, scan->options, scan_user(plan, estate));
+	source = vfdw_check_source_privileges(table, scan->options);
+	scan->request =
+		vfdw_make_request(scan->plan, table, scan->options, source, scan_user(plan, estate));
 	scan->request->tolerant =
 		scan->options->on_unavailable == VFDW_ON_UNAVAILABLE_SCAN && !scan->plan->count_only;
 	init_expressions(scan, plan);

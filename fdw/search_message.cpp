@@ -57,9 +57,14 @@ std::vector<FilterNode> FilterOf(const vfdw_search& search) {
 
 }  // namespace
 
+CollectionRef CollectionMessage(const vfdw_collection_ref& collection) {
+  return {OrEmpty(collection.database), OrEmpty(collection.schema), OrEmpty(collection.name),
+          collection.table_oid};
+}
+
 SearchRequest SearchMessage(const vfdw_search& search) {
   SearchRequest m;
-  m.collection = {OrEmpty(search.database), OrEmpty(search.schema), OrEmpty(search.collection)};
+  m.collection = CollectionMessage(search.collection);
   m.metric = static_cast<uint8_t>(search.query != nullptr ? search.metric : 0);
   m.k = search.k;
   m.columns.assign(search.columns, search.columns + search.column_count);

@@ -7,7 +7,9 @@
 
 namespace vfdw {
 
-// May throw std::bad_alloc. The query vector is no part of the message's body.
+// Both may throw std::bad_alloc.
+CollectionRef CollectionMessage(const vfdw_collection_ref& collection);
+// The query vector is no part of the message's body.
 SearchRequest SearchMessage(const vfdw_search& search);
 
 }  // namespace vfdw

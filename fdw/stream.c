@@ -100,9 +100,7 @@ send_search(VfdwStream *stream, bool resume, vfdw_error *error)
 	const VfdwRequest *request = stream->request;
 	const VfdwOptions *options = request->options;
 	vfdw_search search = {
-		.database = options->dbname,
-		.schema = options->schema_name,
-		.collection = options->collection,
+		.collection = request->collection,
 		.vector_column = request->vector_column,
 		.metric = request->query != NULL ? (int) request->metric : 0,
 		.query = request->query,

@@ -14,10 +14,12 @@
 
 #include "fdw/vector_fdw.h"
 
-/* What to ask. The caller may change it between vfdw_stream_reset() and vfdw_stream_send() only. */
+/* What to ask, names in UTF-8. The caller may change it between vfdw_stream_reset() and
+ * vfdw_stream_send() only. */
 typedef struct VfdwRequest
 {
 	const VfdwOptions *options;
+	vfdw_collection_ref collection;
 	Oid userid;
 	const char *vector_column; /* of the collection; NULL without a query vector */
 	enum vfdw_metric metric;

@@ -114,6 +114,7 @@ typedef struct VfdwCollectionFacts
 	List *key_columns;	 /* of char * */
 	List *include;		 /* of char * */
 	char *definition_id; /* uuid as text */
+	char *daemon;		 /* that is to hold it; NULL: each that follows this database */
 	int ef_search;		 /* of options; 0: built-in default */
 	int nprobe;
 	double target_recall;
@@ -129,6 +130,8 @@ typedef struct VfdwCollectionFacts
 extern const VfdwCollectionFacts *vfdw_collection_facts(const VfdwOptions *options);
 /* The same, whatever the schema of its source table: names are unique in a database. */
 extern const VfdwCollectionFacts *vfdw_collection_named(const VfdwOptions *options);
+/* Do the options name this database, so that its catalog knows all of their collections? */
+extern bool vfdw_is_local(const VfdwOptions *options);
 extern void vfdw_catalog_init(void);
 
 /* freshness.c */
@@ -139,9 +142,14 @@ extern void vfdw_freshness_init(void);
 /*
  * A foreign table is like a view: its owner must be allowed to read the source
  * table, and its users the foreign table. Checked when a scan begins and the
- * source table is of this database. ereports 42501.
+ * source table is of this database: ereports 42501, and HV00R when this database
+ * defines no such collection. Returns the source table, which the daemon must be
+ * told with each request; InvalidOid for another database.
  */
-extern void vfdw_check_source_privileges(Relation foreign_table, const VfdwOptions *options);
+extern Oid vfdw_check_source_privileges(Relation foreign_table, const VfdwOptions *options);
+
+/* collection_ref.c: what requests name a collection by; source as above */
+extern vfdw_collection_ref vfdw_name_collection(const VfdwOptions *options, Oid source);
 
 /* connection.c: the only file that waits */
 

@@ -324,9 +324,7 @@ search_rows(const Copy *copy, const Layout *layout, const vfdw_rows *after)
 	vfdw_search search = {0};
 	vfdw_error error;
 
-	search.database = vfdw_to_utf8(copy->options.dbname);
-	search.schema = vfdw_to_utf8(copy->options.schema_name);
-	search.collection = vfdw_to_utf8(copy->options.collection);
+	search.collection = vfdw_name_collection(&copy->options, layout->definition->source);
 	search.columns = layout->utf8_names;
 	search.column_count = layout->count;
 	search.consistency = VFDW_CONSISTENCY_EVENTUAL; /* it has been waited for */

@@ -77,11 +77,21 @@ static List *
 local_daemons(void)
 {
 	List *daemons = NIL;
+	const char *forbidden;
 	ListCell *cell;
 
 	foreach (cell, vfdw_list_daemons())
 		if (((VfdwDaemon *) lfirst(cell))->is_local)
 			daemons = lappend(daemons, lfirst(cell));
+	if (daemons == NIL && (forbidden = vfdw_forbidden_server()) != NULL)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied for foreign server %s", forbidden),
+			 errdetail("To ask the vectord of this database for a state needs USAGE on a server "
+					   "that tells where it is."),
+			 errhint("Use GRANT USAGE ON FOREIGN SERVER %s TO %s.", quote_identifier(forbidden),
+					 quote_identifier(GetUserNameFromId(GetUserId(), false)))));
 	if (daemons == NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

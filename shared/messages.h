@@ -77,10 +77,13 @@ struct ErrorReply {
   VFDW_FIELDS(VFDW_FIELD(1, code) VFDW_FIELD(2, message) VFDW_FIELD(3, detail) VFDW_FIELD(4, hint))
 };
 
-// Which collection: the source's database, the schema of the source table, the collection's name.
+// Which collection: the source's database, the schema of the source table, the collection's name;
+// and over which table the asker knows it to be, so that no rows of another one answer.
 struct CollectionRef {
   std::string database, schema, name;
-  VFDW_FIELDS(VFDW_FIELD(1, database) VFDW_FIELD(2, schema) VFDW_FIELD(3, name))
+  uint32_t table_oid = 0;  // of the source table; 0: not known
+  VFDW_FIELDS(VFDW_FIELD(1, database) VFDW_FIELD(2, schema) VFDW_FIELD(3, name)
+                  VFDW_FIELD(4, table_oid))
 };
 
 // Where a stream of results is to go on: after this distance and row, exactly, within the content

@@ -141,6 +141,14 @@ Status ApplyAll(std::string_view options_json, Definition* definition) {
 
 }  // namespace
 
+Status Definition::CheckTable(uint32_t expected_oid) const {
+  if (expected_oid == 0 || expected_oid == table_oid) return {};
+  return Status(
+      ErrorCode::NOT_READY, "collection \"" + name + "\" is not ready yet",
+      "It is being built anew over another table; vectord still holds the rows of the one "
+      "before.");
+}
+
 Status ApplyOptions(std::string_view options_json, Definition* definition) {
   if (options_json.empty()) return {};
   try {

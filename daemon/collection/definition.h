@@ -58,6 +58,10 @@ struct Definition {
   VectorPlacement storage = VectorPlacement::kMemory;  // "ram" or "disk"
 
   std::string QualifiedTable() const { return schema + "." + table; }
+
+  // Whether who knows the collection to be over that table may see what was built by this.
+  // NOT_READY when it is another one: the name was given to it a moment ago. 0: not known.
+  Status CheckTable(uint32_t expected_oid) const;
 };
 
 // Reads the collection's options (a flat JSON object, as the catalog holds it) into the definition.

@@ -1,7 +1,7 @@
 // search_handler.cpp - a search: from the request to its first batch of rows.
 //
-// Order of the checks: message, collection, set, columns, query. Nothing is allocated by numbers of
-// the request before they are checked.
+// Order of the checks: message, collection, set, its table, columns, query. Nothing is allocated by
+// numbers of the request before they are checked.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -131,6 +131,7 @@ Result<Search> Prepare(Service& service, const RequestContext& context,
   const uint64_t applied_lsn = search.collection->applied_lsn();
   VFDW_ASSIGN_OR_RETURN(search.set, ChooseSet(*search.collection, request));
   const Definition& built_by = *search.set->definition;
+  VFDW_RETURN_IF_ERROR(built_by.CheckTable(request.collection.table_oid));
   VFDW_RETURN_IF_ERROR(CheckVectorColumn(built_by, request.vector_column));
   VFDW_ASSIGN_OR_RETURN(search.columns, ChooseColumns(built_by, request.columns));
 

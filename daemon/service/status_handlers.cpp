@@ -30,6 +30,11 @@ Reply HandleDescribe(Service& service, RequestContext& context) {
   const vfdw::CollectionRef& wanted = request.collection;
   const auto found = service.catalog->Find(wanted.database, wanted.schema, wanted.name);
   if (!found.ok()) return Reply::Error(found.status());
+  // The definition tells the columns, the set how many rows there are.
+  const auto set = (*found)->current();
+  Status status = (*found)->definition()->CheckTable(wanted.table_oid);
+  if (status.ok() && set != nullptr) status = set->definition->CheckTable(wanted.table_oid);
+  if (!status.ok()) return Reply::Error(std::move(status));
   return Reply::Message(vfdw::Encode((*found)->GetInfo()));
 }
 

@@ -105,7 +105,7 @@ for database in plain_copy custom_copy; do
 		fail "$database has another definition"
 	# Not before vectord follows the database: an error that says so.
 	error=$(psql -X -q -A -t -d $database -v VERBOSITY=verbose -c 'SELECT id FROM search.docs LIMIT 1' 2>&1 || true)
-	grep -q 'ERROR:  HV00R' <<<"$error" && grep -q '^HINT: ' <<<"$error" || fail "unfollowed, $database says: $error"
+	grep -q 'ERROR:  57P03' <<<"$error" && grep -q '^HINT: .*\[\[source\]\]' <<<"$error" || fail "unfollowed, $database says: $error"
 done
 echo "# unfollowed: $(grep -E 'DETAIL|HINT' <<<"$error" | tr '\n' ' ')"
 

@@ -45,9 +45,10 @@ SET vector_fdw.on_unavailable = error;
 SELECT id FROM near LIMIT 1;
 RESET vector_fdw.on_unavailable;
 -- a source table of another database cannot be scanned
-CREATE FOREIGN TABLE elsewhere (id bigint) SERVER nobody OPTIONS (collection 'elsewhere', on_unavailable 'scan');
+CREATE SERVER nobody_else FOREIGN DATA WRAPPER vector_fdw OPTIONS (endpoint 'ipc:///nonexistent/vectord.sock', dbname 'elsewhere');
+CREATE FOREIGN TABLE elsewhere (id bigint) SERVER nobody_else OPTIONS (collection 'elsewhere', on_unavailable 'scan');
 SELECT id FROM elsewhere;
 
 SELECT vector_fdw.drop_collection('unavailable_docs');
 DROP SCHEMA unavailable CASCADE;
-DROP SERVER nobody;
+DROP SERVER nobody, nobody_else;

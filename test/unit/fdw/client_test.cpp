@@ -75,9 +75,7 @@ class ClientTest : public testing::Test {
 
   uint64_t SendSearch(const std::vector<const char*>& columns, const std::vector<float>& query) {
     vfdw_search search{};
-    search.database = "app";
-    search.schema = "public";
-    search.collection = "docs";
+    search.collection = {"app", "public", "docs", 16385};
     search.vector_column = "embedding";
     search.metric = 3;
     search.query = query.data();
@@ -113,7 +111,10 @@ TEST_F(ClientTest, SearchGoesOverAndItsRowsComeBack) {
   EXPECT_EQ(static_cast<uint32_t>(getpid()), request.envelope.client_pid);
   SearchRequest search;
   ASSERT_TRUE(Decode(request.body, &search).ok());
+  EXPECT_EQ("app", search.collection.database);
+  EXPECT_EQ("public", search.collection.schema);
   EXPECT_EQ("docs", search.collection.name);
+  EXPECT_EQ(16385u, search.collection.table_oid);
   EXPECT_EQ(std::vector<std::string>{"id"}, search.columns);
   ASSERT_EQ(12u, request.raw.size());
   float query[3];

@@ -67,6 +67,42 @@ TEST_F(SearchTest, GivesTheNearestRowsAndNoCursor) {
   EXPECT_EQ(service.metrics.search_time.count(), 1u);
 }
 
+TEST_F(SearchTest, RowsOfAnotherTableAreRefused) {
+  SearchRequest request = SmallSearch(10);
+  request.collection.table_oid = SmallCollection::kTableOid;
+  EXPECT_EQ(Search(request).rows, 10u);
+  request.collection.table_oid++;
+  EXPECT_EQ(ErrorOf(request), ErrorCode::NOT_READY);
+  request.count_only = true;
+  EXPECT_EQ(ErrorOf(request), ErrorCode::NOT_READY);
+
+  // What counts is the table that the rows are of, not the one that the name has been given to.
+  Definition altered = SmallCollection().MakeDefinition();
+  altered.table_oid = SmallCollection::kTableOid + 1;
+  service.collection->SetDefinition(altered);
+  EXPECT_EQ(ErrorOf(request), ErrorCode::NOT_READY);
+  request.collection.table_oid = SmallCollection::kTableOid;
+  EXPECT_EQ(Search(request).matching_rows, 107u);
+}
+
+TEST_F(SearchTest, ACursorOfTheTableBeforeGoesOn) {
+  SearchRequest request = SmallSearch(0);
+  request.collection.table_oid = SmallCollection::kTableOid;
+  request.batch_rows = 50;
+  SearchReply reply = Search(request);
+  ASSERT_NE(reply.cursor, 0u);
+  SmallCollection other;
+  auto set = other.MakeSet(2);
+  Definition altered = other.MakeDefinition();
+  altered.table_oid++;
+  set->definition = std::make_shared<const Definition>(altered);
+  service.collection->SetDefinition(altered);
+  service.collection->Publish(set);
+  EXPECT_EQ(ErrorOf(request), ErrorCode::NOT_READY);
+  last = Ask(&service.dispatcher, Op::kFetch, vfdw::FetchRequest{reply.cursor, 50});
+  EXPECT_EQ(BodyOf<SearchReply>(last).rows, 50u);
+}
+
 TEST_F(SearchTest, PagesGiveEveryRowOnce) {
   for (const uint64_t k : {uint64_t{0}, uint64_t{50}, uint64_t{107}, uint64_t{500}}) {
     SearchRequest request = SmallSearch(k);

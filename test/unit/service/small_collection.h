@@ -27,6 +27,7 @@ namespace vectord {
 // title "title i", NULL for every third, and is of version i + 1. The last rows have no vector.
 struct SmallCollection {
   static constexpr char kDatabase[] = "app", kSchema[] = "public", kName[] = "docs_vec";
+  static constexpr uint32_t kTableOid = 16385;
   size_t dimensions = 4;
   size_t vector_rows = 100;
   size_t null_rows = 7;
@@ -39,6 +40,7 @@ struct SmallCollection {
     d.schema = kSchema;
     d.name = kName;
     d.table = "docs";
+    d.table_oid = kTableOid;
     d.definition_id = "00000000-0000-0000-0000-000000000001";
     d.vector_column = "embedding";
     d.dimensions = static_cast<uint32_t>(dimensions);

@@ -27,6 +27,23 @@ TEST(Describe, ShowsColumnsAndIndex) {
   EXPECT_EQ(missing.status.code(), ErrorCode::COLLECTION_MISSING);
 }
 
+TEST(Describe, RefusesWhatItHoldsOfAnotherTable) {
+  TestService service;
+  const auto ask = [&](uint32_t table_oid) {
+    return Ask(&service.dispatcher, Op::kDescribe,
+               vfdw::DescribeRequest{{"app", "public", "docs_vec", table_oid}});
+  };
+  EXPECT_EQ(ask(SmallCollection::kTableOid).kind, Reply::Kind::kMessage);
+  EXPECT_EQ(ask(SmallCollection::kTableOid + 1).status.code(), ErrorCode::NOT_READY);
+
+  // The new definition has been read; the rows are those of the table before.
+  Definition altered = SmallCollection().MakeDefinition();
+  altered.table_oid = SmallCollection::kTableOid + 1;
+  service.collection->SetDefinition(altered);
+  EXPECT_EQ(ask(SmallCollection::kTableOid).status.code(), ErrorCode::NOT_READY);
+  EXPECT_EQ(ask(SmallCollection::kTableOid + 1).status.code(), ErrorCode::NOT_READY);
+}
+
 TEST(List, ShowsTheCollectionsOfADatabaseAndSchema) {
   TestService service;
   const auto count = [&](const char* database, const char* schema) {

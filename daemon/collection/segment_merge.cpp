@@ -1,16 +1,17 @@
 // segment_merge.cpp - see segment_merge.h.
 #include "daemon/collection/segment_merge.h"
 
-#include <new>
 #include <utility>
 #include <vector>
 
+#include "daemon/base/refused_memory.h"
 #include "daemon/collection/segment_copy.h"
 #include "daemon/index/index_builder.h"
 
 namespace vectord {
 namespace {
 
+constexpr char kToMerge[] = "merge segments";
 constexpr char kWhat[] = "the index of a merged segment";
 
 struct BuiltIndex {
@@ -32,6 +33,17 @@ Result<BuiltIndex> Build(const IndexSpec& spec, const std::shared_ptr<VectorStor
   return built;
 }
 
+// Takes the result over, for which the lock is held. A refusal in its midst leaves keys that lead
+// to no row: then the incarnation is of no more use.
+template <typename Finish>
+Status FinishLocked(Incarnation* incarnation, const Finish& finish) REQUIRES(incarnation->mu) {
+  if (incarnation->state() == Incarnation::State::kRetired) return {};
+  const Status status = WithRefusedMemory(kToMerge, finish);
+  if (!status.ok() && incarnation->state() != Incarnation::State::kRetired)
+    incarnation->Retire(status);
+  return status;
+}
+
 Status AddIndex(Incarnation* incarnation, const MergePlan& plan, const BuildControl& control) {
   const Segment& segment = *plan.views[0];
   // Shared with searches: an index that keeps the rows where they are only reads them.
@@ -41,9 +53,10 @@ Status AddIndex(Incarnation* incarnation, const MergePlan& plan, const BuildCont
   auto indexed =
       std::make_shared<const Segment>(segment, std::move(built.index), std::move(built.memory));
   MutexLock lock(incarnation->mu);
-  if (incarnation->state() == Incarnation::State::kRetired) return {};
-  incarnation->writer().FinishIndex(plan, std::move(indexed));
-  return incarnation->Publish();
+  return FinishLocked(incarnation, [&]() NO_THREAD_SAFETY_ANALYSIS {
+    incarnation->writer().FinishIndex(plan, std::move(indexed));
+    return incarnation->Publish();
+  });
 }
 
 // Row i of the result came from origins[permutation[i]].
@@ -80,29 +93,26 @@ Status Merge(Incarnation* incarnation, const MergePlan& plan, const BuildControl
   built.memory.Release();
   VFDW_RETURN_IF_ERROR(rows.column_memory.Resize(bytes));
   MutexLock lock(incarnation->mu);
-  if (incarnation->state() == Incarnation::State::kRetired) return {};
-  CollectionWriter& writer = incarnation->writer();
-  std::shared_ptr<const Segment> merged;
-  if (!rows.origins.empty())
-    merged = std::make_shared<const Segment>(std::move(rows.columns), std::move(rows.vectors),
-                                             std::move(built.index),
-                                             writer.TakeVersions(rows.origins.size()),
-                                             std::move(rows.column_memory), std::move(rows.tags));
-  VFDW_RETURN_IF_ERROR(writer.FinishMerge(plan, std::move(merged), rows.origins));
-  return incarnation->Publish();
+  return FinishLocked(incarnation, [&]() NO_THREAD_SAFETY_ANALYSIS -> Status {
+    CollectionWriter& writer = incarnation->writer();
+    std::shared_ptr<const Segment> merged;
+    if (!rows.origins.empty())
+      merged = std::make_shared<const Segment>(std::move(rows.columns), std::move(rows.vectors),
+                                               std::move(built.index),
+                                               writer.TakeVersions(rows.origins.size()),
+                                               std::move(rows.column_memory), std::move(rows.tags));
+    VFDW_RETURN_IF_ERROR(writer.FinishMerge(plan, std::move(merged), rows.origins));
+    return incarnation->Publish();
+  });
 }
 
 }  // namespace
 
 Status RunMerge(Incarnation* incarnation, const MergePlan& plan, const BuildControl& control) {
-  Status status;
-  try {
-    status =
-        plan.keeps_rows ? AddIndex(incarnation, plan, control) : Merge(incarnation, plan, control);
-  } catch (const std::bad_alloc&) {
-    status = Status(ErrorCode::OUT_OF_MEMORY, "not enough memory to merge segments",
-                    "The system refused memory.");
-  }
+  const Status status = WithRefusedMemory(kToMerge, [&] {
+    return plan.keeps_rows ? AddIndex(incarnation, plan, control)
+                           : Merge(incarnation, plan, control);
+  });
   if (status.ok()) return {};
   MutexLock lock(incarnation->mu);
   if (incarnation->state() != Incarnation::State::kRetired)

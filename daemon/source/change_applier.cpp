@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "daemon/base/refused_memory.h"
 #include "shared/source_names.h"
 
 namespace vectord {
@@ -223,11 +224,13 @@ Status ChangeApplier::Apply(const Transaction& transaction) {
   // Before anything is applied, so that the transaction can come again.
   VFDW_RETURN_IF_ERROR(RefreshAncestors());
   Delivery delivery(this, transaction.info());
-  const Status status = transaction.ForEach([&](const Change& change) -> Status {
-    delivery.Take(change);
-    return {};
+  const Status status = WithRefusedMemory("apply a transaction", [&] {
+    return transaction.ForEach([&](const Change& change) -> Status {
+      delivery.Take(change);
+      return {};
+    });
   });
-  delivery.End(status);
+  delivery.End(status);  // whatever happened: feeds that have begun hold locks
   ancestors_are_stale_ = delivery.saw_resync();
   return status;
 }

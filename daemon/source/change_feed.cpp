@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "daemon/base/log.h"
+#include "daemon/base/refused_memory.h"
 #include "daemon/base/thread_pool.h"
 #include "shared/source_names.h"
 
@@ -79,7 +80,8 @@ void ChangeFeed::Run() {
   }
   while (!stop_.requested()) {
     SystemIdentity identity;
-    const Status opened = Open(&identity);
+    const Status opened =
+        WithRefusedMemory("use the replication slot", [&] { return Open(&identity); });
     if (stop_.requested()) return;
     if (!opened.ok()) {
       const std::string text = opened.ToString();
@@ -93,8 +95,14 @@ void ChangeFeed::Run() {
     }
     logged_.clear();
     backoff_.Reset();
-    const StreamProblem problem = Follow(identity);
-    if (!stop_.requested()) GiveUp(problem);
+    const Status status = WithRefusedMemory("follow the changes", [&]() -> Status {
+      const StreamProblem problem = Follow(identity);
+      if (!stop_.requested()) GiveUp(problem);
+      return {};
+    });
+    if (status.ok()) continue;
+    NoteStatus(status);
+    stop_.SleepFor(backoff_.Next());
   }
 }
 

@@ -2,11 +2,11 @@
 #include "daemon/source/checkpointer.h"
 
 #include <algorithm>
-#include <new>
 #include <system_error>
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/base/refused_memory.h"
 #include "daemon/base/thread_pool.h"
 #include "daemon/collection/definition_hash.h"
 
@@ -74,11 +74,20 @@ void Checkpointer::Run() {
   LowerThreadPriority(10);
   bool failed = false;
   while (WaitForNext(failed)) {
-    RemoveForgotten();
-    failed = !CheckpointAll();
+    failed = !RunOnce();
   }
-  RemoveForgotten();
-  CheckpointAll();
+  RunOnce();
+}
+
+bool Checkpointer::RunOnce() {
+  bool all_saved = false;
+  const Status status = WithRefusedMemory("save collections", [&]() -> Status {
+    RemoveForgotten();
+    all_saved = CheckpointAll();
+    return {};
+  });
+  if (!status.ok()) LogStatus({}, status);
+  return all_saved;
 }
 
 // False when it is to stop.
@@ -151,13 +160,9 @@ bool Checkpointer::Save(TableFeed* feed, const SystemIdentity& source) {
   Saved& saved = saved_[key];
   if (saved.store != nullptr && saved.generation == rows.generation && saved.as_of == rows.as_of)
     return true;
-  Status status;
-  try {
-    status = Write(rows, frozen->rejected_keys, collection.builds(), source, &saved);
-  } catch (const std::bad_alloc&) {
-    status = Status(ErrorCode::OUT_OF_MEMORY, "not enough memory to save the collection",
-                    "The system refused memory.");
-  }
+  const Status status = WithRefusedMemory("save the collection", [&] {
+    return Write(rows, frozen->rejected_keys, collection.builds(), source, &saved);
+  });
   Report(status, &collection, &saved);
   if (!status.ok()) {
     if (saved.store != nullptr && status.code() == ErrorCode::DISK_FULL)
@@ -217,11 +222,12 @@ void Checkpointer::Settle() {
   for (const Unsettled& unsettled : unsettled_) {
     const CollectionKey key = KeyOf(*unsettled.feed->incarnation()->definition());
     for (const auto& vectors : unsettled.vectors) {
-      const Status status = vectors->Settle(&stopping_);
+      const Status status =
+          WithRefusedMemory("check files", [&] { return vectors->Settle(&stopping_); });
       if (stopping_) return;
       if (status.ok()) continue;
       const Status why(ErrorCode::CORRUPT, "the collection is copied anew",
-                       "Its files are damaged: " + status.ToString());
+                       "Its files cannot be used: " + status.ToString());
       unsettled.feed->Break(why);
       MutexLock lock(mu_);
       damaged_.emplace_back(key, status);

@@ -78,6 +78,7 @@ class Checkpointer {
   void Run();
   bool WaitForNext(bool failed);
   void RemoveForgotten();
+  bool RunOnce();
   bool CheckpointAll();
   bool Save(TableFeed* feed, const SystemIdentity& source);
   Status Write(const SegmentSet& rows, const std::vector<KeyHash>& rejected_keys, uint64_t builds,

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "daemon/base/log.h"
+#include "daemon/base/refused_memory.h"
 #include "daemon/base/thread_pool.h"
 
 namespace vectord {
@@ -86,7 +87,7 @@ void SourceFollower::Run() {
     database_ = PgConnection::DatabaseOf(config_.dsn);
   }
   while (!stop_.requested()) {
-    const Status status = Follow();
+    const Status status = WithRefusedMemory("follow a database", [this] { return Follow(); });
     if (stop_.requested()) return;
     NoteUnreachable(status);
     stop_.SleepFor(backoff_.Next());

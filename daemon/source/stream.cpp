@@ -9,6 +9,7 @@
 #include "daemon/base/log.h"
 #include "daemon/base/lsn_text.h"
 #include "daemon/base/quantity.h"
+#include "daemon/base/refused_memory.h"
 #include "daemon/base/thread_pool.h"
 
 namespace vectord {
@@ -89,14 +90,19 @@ void ChangeStream::Run() {
 
 // Always ends with a problem, be it that a stop was requested.
 StreamProblem ChangeStream::RunSession() {
-  StreamProblem problem = OpenSession();
-  if (problem.fault == StreamFault::kNone) {
+  StreamProblem problem;
+  const Status status = WithRefusedMemory("follow the changes", [&]() -> Status {
+    problem = OpenSession();
+    if (problem.fault != StreamFault::kNone) return {};
     NoteProblem({}, StreamState::kStreaming);
     LogInfo({}, "Following the changes of database \"{}\" from {} on, by slot \"{}\".",
-            status().source.database, LsnText(decoder_.position()), options_.slot);
+            this->status().source.database, LsnText(decoder_.position()), options_.slot);
     problem = ReceiveLoop();
     if (stop_.requested()) (void)SendStatus(/*asks_for_reply=*/false);  // the last word, if it can
-  }
+    return {};
+  });
+  // A transaction that did not come to its end comes again.
+  if (!status.ok()) problem = {StreamFault::kSinkFailed, status};
   // Frees the slot now rather than when the server notices.
   if (connection_ != nullptr) connection_->EndStreaming();
   connection_.reset();

@@ -5,6 +5,8 @@
 #include <cassert>
 #include <utility>
 
+#include "daemon/base/refused_memory.h"
+
 namespace vectord {
 namespace {
 
@@ -15,6 +17,7 @@ constexpr uint64_t kLastChanges = 1000;
 // would, so then the stream waits.
 constexpr int kRounds = 20;
 constexpr uint64_t kChangesBetweenSets = 4096;
+constexpr char kToApply[] = "apply changes";
 
 }  // namespace
 
@@ -62,7 +65,8 @@ void TableFeed::Begin(const TransactionInfo& info) {
 
 void TableFeed::Take(const Change& change) {
   if (mode_ == Mode::kBroken || is_skipping_) return;
-  const Status status = TakeLocked(change);
+  const Status status =
+      WithRefusedMemory(kToApply, [&]() NO_THREAD_SAFETY_ANALYSIS { return TakeLocked(change); });
   if (!status.ok()) BreakLocked(status);
 }
 
@@ -96,7 +100,8 @@ void TableFeed::Publish(Compactor* compactor) {
       return;
     }
     const bool has_changes = incarnation_->writer().dirty();
-    const Status status = incarnation_->Publish();
+    const Status status = WithRefusedMemory(
+        kToApply, [&]() NO_THREAD_SAFETY_ANALYSIS { return incarnation_->Publish(); });
     if (!status.ok()) {
       BreakLocked(status);
       return;
@@ -247,14 +252,15 @@ Result<TableFeed::Frozen> TableFeed::Freeze() {
   Frozen frozen;
   if (mode_ != Mode::kApplying || incarnation_->state() != Incarnation::State::kServing)
     return frozen;
-  auto rows = incarnation_->Freeze();
-  if (!rows.ok()) {
-    BreakLocked(rows.status());
-    return rows.status();
-  }
-  frozen.rows = std::move(*rows);
-  frozen.rejected_keys = incarnation_->writer().rejected_keys();
-  return frozen;
+  const Status status =
+      WithRefusedMemory("save the collection", [&]() NO_THREAD_SAFETY_ANALYSIS -> Status {
+        VFDW_ASSIGN_OR_RETURN(frozen.rows, incarnation_->Freeze());
+        frozen.rejected_keys = incarnation_->writer().rejected_keys();
+        return {};
+      });
+  if (status.ok()) return frozen;
+  BreakLocked(status);
+  return status;
 }
 
 // ---- the end ----------------------------------------------------------------------------------

@@ -14,6 +14,7 @@
 
 #include "access/htup_details.h"
 #include "access/relation.h"
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "access/xlog.h"
 #include "catalog/catalog.h"
@@ -153,9 +154,39 @@ check_replica_identity(Relation relation)
 					   name)));
 }
 
+/* What the log says of an old row is its replica identity, so that has to tell the key. */
+static void
+check_key_in_identity(const VfdwDefinition *definition, Relation table)
+{
+	char *name = vfdw_qualified_name(RelationGetRelid(table));
+	Bitmapset *identity;
+	ListCell *cell;
+
+	if (table->rd_rel->relreplident == REPLICA_IDENTITY_FULL)
+		return;
+	identity = RelationGetIndexAttrBitmap(table, INDEX_ATTR_BITMAP_IDENTITY_KEY);
+	foreach (cell, definition->key_columns)
+	{
+		const char *column = lfirst(cell);
+		AttrNumber attnum = get_attnum(RelationGetRelid(table), column);
+
+		if (!bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, identity))
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("key column \"%s\" is not part of the replica identity of table %s",
+							column, name),
+					 errdetail("Logical decoding could not say by it which rows were updated and "
+							   "deleted."),
+					 errhint("Use ALTER TABLE %s REPLICA IDENTITY USING INDEX, with a unique index "
+							 "that holds the column, or FULL; or name in key_columns what the "
+							 "replica identity holds.",
+							 name)));
+	}
+}
+
 /* Rows and their changes are those of the partitions, which may differ from their parent. */
 static void
-check_changes_can_be_followed(Relation source)
+check_changes_can_be_followed(const VfdwDefinition *definition, Relation source)
 {
 	ListCell *cell;
 
@@ -165,7 +196,10 @@ check_changes_can_be_followed(Relation source)
 
 		check_kind(table);
 		if (table->rd_rel->relkind == RELKIND_RELATION)
+		{
 			check_replica_identity(table);
+			check_key_in_identity(definition, table);
+		}
 		table_close(table, NoLock);
 	}
 }
@@ -534,6 +568,6 @@ vfdw_check_definition(VfdwDefinition *definition, Relation source)
 	check_vector_column(source, definition->vector_column);
 	check_key(definition, source);
 	check_include(definition, source);
-	check_changes_can_be_followed(source);
+	check_changes_can_be_followed(definition, source);
 	vfdw_check_collection_options(definition->options, definition->index);
 }

@@ -6,6 +6,7 @@ CREATE SCHEMA c_app;
 SET LOCAL search_path = c_app, public;
 SET LOCAL vector_fdw.daemon_role = '';
 CREATE TABLE docs (id bigint PRIMARY KEY, code text NOT NULL UNIQUE, title text, year int, embedding real[]);
+ALTER TABLE docs REPLICA IDENTITY FULL;
 CREATE VIEW shown AS SELECT name, source, vector_column, metric, index, key_columns, include, daemon, options,
   loaded, altered_at >= created_at AS ordered FROM vector_fdw.collection WHERE source::text LIKE '%docs%';
 
@@ -88,6 +89,7 @@ CREATE TABLE docs_columns (id int PRIMARY KEY, maybe int, part int UNIQUE, late 
   e real[], d float8[], n numeric[], dom embedding, made real[] GENERATED ALWAYS AS (e || e) STORED, UNIQUE (a, b, c));
 CREATE UNIQUE INDEX ON docs_columns (a) WHERE id > 0;
 CREATE UNIQUE INDEX ON docs_columns (lower(b));
+ALTER TABLE docs_columns REPLICA IDENTITY FULL;
 SELECT refused(format($$create_collection('x', 'docs_columns', %s)$$, s)) FROM unnest(ARRAY[
   $$'nope'$$, $$'ctid'$$, $$'n'$$, $$'dom'$$, $$'made'$$,
   $$'e', key_columns => '{nope}'$$, $$'e', key_columns => '{maybe}'$$, $$'e', key_columns => '{late}'$$,
@@ -115,6 +117,29 @@ SELECT refused(format($$create_collection('y', %L, 'e')$$, s)) FROM unnest(ARRAY
 ALTER TABLE no_key REPLICA IDENTITY FULL;
 ALTER TABLE parted_1 REPLICA IDENTITY NOTHING;
 SELECT refused(format($$create_collection('z', %L, 'e')$$, s)) FROM unnest(ARRAY['no_key', 'parted']) AS s;
+
+-- The key that a collection goes by has to be in the replica identity, of each partition.
+CREATE TABLE keyed (id int PRIMARY KEY, u uuid NOT NULL UNIQUE, v real[]);
+CREATE UNIQUE INDEX keyed_both ON keyed (u, id);
+CREATE TABLE keyed_parts (id int, u int NOT NULL, v real[], PRIMARY KEY (u, id), UNIQUE (u)) PARTITION BY HASH (u);
+CREATE TABLE keyed_part PARTITION OF keyed_parts FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+CREATE UNIQUE INDEX keyed_part_id ON keyed_part (id);
+ALTER TABLE keyed_part REPLICA IDENTITY USING INDEX keyed_part_id;
+SELECT refused(s) FROM unnest(ARRAY[
+  $$create_collection('k', 'keyed', 'v', key_columns => '{u}')$$,
+  $$create_collection('k', 'keyed', 'v')$$,
+  $$alter_collection('k', key_columns => '{u}')$$,
+  $$create_collection('k_parts', 'keyed_parts', 'v', key_columns => '{u}')$$,
+  $$create_collection('k_parts', 'keyed_parts', 'v')$$]) AS s;
+ALTER TABLE keyed REPLICA IDENTITY USING INDEX keyed_both;
+SELECT refused($$alter_collection('k', key_columns => '{u}')$$);
+ALTER TABLE keyed REPLICA IDENTITY USING INDEX keyed_u_key;
+SELECT refused($$rebuild_collection('k')$$);
+SELECT refused($$alter_collection('k', key_columns => '{id}')$$);
+ALTER TABLE keyed REPLICA IDENTITY FULL;
+SELECT refused($$alter_collection('k', key_columns => '{id}')$$);
+ALTER TABLE keyed_part REPLICA IDENTITY DEFAULT;
+SELECT refused($$create_collection('k_parts', 'keyed_parts', 'v')$$);
 
 -- Options.
 SELECT refused(format($$create_collection('w', 'docs', 'embedding', index => %L, options => %L)$$, i, o)) FROM (VALUES

@@ -538,12 +538,28 @@ check_word(const char *what, const char *value, const char *const *words)
 }
 
 /* Foreign tables take the collection's name, so it must be a possible table name. */
+/* Not in the way of any multibyte encoding: these bytes stand for nothing else in a database. */
+static bool
+has_control_character(const char *name)
+{
+	for (; *name != '\0'; name++)
+	{
+		if ((unsigned char) *name < ' ' || *name == 0x7F)
+			return true;
+	}
+	return false;
+}
+
 static void
 check_name(const char *what, const char *name)
 {
 	if (name[0] == '\0' || strlen(name) >= NAMEDATALEN)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME), errmsg("invalid %s: \"%s\"", what, name),
 						errdetail("It must have 1 to %d bytes.", NAMEDATALEN - 1)));
+	if (has_control_character(name) || strspn(name, " ") == strlen(name))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME), errmsg("invalid %s: \"%s\"", what, name),
+						errdetail("It has a control character, or nothing but spaces."),
+						errhint("Use visible characters.")));
 }
 
 void

@@ -72,6 +72,9 @@ SELECT refused(s) FROM unnest(ARRAY[
   $$create_collection('c_docs', 'docs', 'embedding')$$,
   $$create_collection('', 'docs', 'embedding')$$,
   $$create_collection(repeat('x', 64), 'docs', 'embedding')$$,
+  $$create_collection('   ', 'docs', 'embedding')$$,
+  $$create_collection(E'two\nlines', 'docs', 'embedding')$$,
+  $$create_collection(E'rubbed out\u007f', 'docs', 'embedding')$$,
   $$create_collection(NULL, 'docs', 'embedding')$$,
   $$create_collection('x', NULL, 'embedding')$$,
   $$create_collection('x', 'missing', 'embedding')$$,
@@ -80,6 +83,12 @@ SELECT refused(s) FROM unnest(ARRAY[
   $$create_collection('x', 'docs', 'embedding', metric => 'euclid')$$,
   $$create_collection('x', 'docs', 'embedding', index => 'btree')$$,
   $$create_collection('x', 'docs', 'embedding', daemon => '')$$,
+  $$create_collection('x', 'docs', 'embedding', daemon => ' ')$$,
+  $$create_collection('x', 'docs', 'embedding', include => '{{title,year}}')$$,
+  $$create_collection('x', 'docs', 'embedding', key_columns => '{{id},{code}}')$$,
+  $$create_collection('x', 'docs', 'embedding', key_columns => '{}')$$,
+  $$alter_collection('c_docs', key_columns => '{}')$$,
+  $$alter_collection('c_docs', include => '{{title,year}}')$$,
   $$alter_collection('c_docs', index => 'btree', options => '{"m":16}')$$]) AS s;
 
 -- Columns.
@@ -151,6 +160,8 @@ SELECT refused(format($$create_collection('w', 'docs', 'embedding', index => %L,
   ('hnsw', '{"storage":"tape"}'), ('hnsw', '{"dimensions":65536}'), ('ivf', '{"m":16}'), ('hnsw', '{"nlist":100}'),
   ('flat', '{"ef_search":40}'), ('flat', '{"quantizer":"sq8"}'), ('flat', '{"oversample":2}'), ('ivf', '{"oversample":0.5}'),
   ('hnsw', '{"m":null,"memory_limit":"512MB"}')) AS v (i, o);
+-- Whoever scans all rows finds all: a target does not hurt there.
+SELECT refused($$create_collection('w_flat', 'docs', 'embedding', index => 'flat', options => '{"target_recall":0.9}')$$);
 SELECT options FROM vector_fdw.collection WHERE name = 'w';
 SELECT word, index, refused(format($$create_collection('w_%s_%s', 'docs', 'embedding', index => %L, options => %L)$$, index, word,
     index, jsonb_build_object('quantizer', word, 'oversample', 3, 'storage', 'disk')))

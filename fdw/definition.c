@@ -24,6 +24,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -217,6 +218,19 @@ check_inheritance(Relation source)
 			 errhint("Use a partitioned table.")));
 }
 
+/* A single value that is no UTF-8 would stop the stream of the whole database. */
+static void
+check_encoding(void)
+{
+	if (GetDatabaseEncoding() != PG_SQL_ASCII)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("a database with encoding SQL_ASCII cannot have collections"),
+			 errdetail("PostgreSQL does not convert what is in it, and vectord reads UTF-8."),
+			 errhint("Bring the data into a database with another encoding, such as UTF8.")));
+}
+
 /*
  * The lock keeps the table and its keys as they were checked until the definition is committed:
  * dropping or altering them needs a stronger one.
@@ -235,6 +249,7 @@ vfdw_open_source(Oid source)
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("must be owner of table %s", vfdw_qualified_name(source)),
 						errdetail("Only the owner of a table may define collections over it.")));
+	check_encoding();
 	if (wal_level < WAL_LEVEL_LOGICAL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -61,6 +61,11 @@ names_argument(FunctionCallInfo fcinfo, int n, const char *argument)
 	if (PG_ARGISNULL(n))
 		return NIL;
 	array = PG_GETARG_ARRAYTYPE_P(n);
+	if (ARR_NDIM(array) > 1)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"%s\" must be a list of names", argument),
+						errdetail("It is an array of %d dimensions.", ARR_NDIM(array)),
+						errhint("Write it like '{title,year}'.")));
 	deconstruct_array(array, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &elements, &nulls, &count);
 	for (int i = 0; i < count; i++)
 	{
@@ -70,6 +75,18 @@ names_argument(FunctionCallInfo fcinfo, int n, const char *argument)
 		names = lappend(names, pstrdup(NameStr(*DatumGetName(elements[i]))));
 	}
 	return names;
+}
+
+/* Only NULL stands for the primary key. */
+static void
+check_key_argument(FunctionCallInfo fcinfo, int n)
+{
+	if (!PG_ARGISNULL(n) && names_argument(fcinfo, n, "key_columns") == NIL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"%s\" must name a column", "key_columns"),
+						errdetail("Each row of a collection is known by its key."),
+						errhint("Leave it out: create_collection() takes the primary key then, and "
+								"alter_collection() leaves the key as it was.")));
 }
 
 static Jsonb *
@@ -123,6 +140,7 @@ vfdw_create_collection(PG_FUNCTION_ARGS)
 	definition->vector_column = required_text(fcinfo, 2, "vector_column");
 	definition->metric = required_text(fcinfo, 3, "metric");
 	definition->index = required_text(fcinfo, 4, "index");
+	check_key_argument(fcinfo, 5);
 	definition->key_columns = names_argument(fcinfo, 5, "key_columns");
 	definition->include = names_argument(fcinfo, 6, "include");
 	definition->daemon = text_argument(fcinfo, 7);
@@ -189,6 +207,7 @@ vfdw_alter_collection(PG_FUNCTION_ARGS)
 	definition->vector_column = changed_text(fcinfo, 1, definition->vector_column, &rebuild);
 	definition->metric = changed_text(fcinfo, 2, definition->metric, &rebuild);
 	definition->index = changed_text(fcinfo, 3, definition->index, &rebuild);
+	check_key_argument(fcinfo, 4);
 	definition->key_columns =
 		changed_names(fcinfo, 4, "key_columns", definition->key_columns, &rebuild);
 	definition->include = changed_names(fcinfo, 5, "include", definition->include, &rebuild);

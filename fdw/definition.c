@@ -14,6 +14,7 @@
 
 #include "access/htup_details.h"
 #include "access/relation.h"
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "access/xlog.h"
 #include "catalog/catalog.h"
@@ -23,6 +24,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -153,9 +155,39 @@ check_replica_identity(Relation relation)
 					   name)));
 }
 
+/* What the log says of an old row is its replica identity, so that has to tell the key. */
+static void
+check_key_in_identity(const VfdwDefinition *definition, Relation table)
+{
+	char *name = vfdw_qualified_name(RelationGetRelid(table));
+	Bitmapset *identity;
+	ListCell *cell;
+
+	if (table->rd_rel->relreplident == REPLICA_IDENTITY_FULL)
+		return;
+	identity = RelationGetIndexAttrBitmap(table, INDEX_ATTR_BITMAP_IDENTITY_KEY);
+	foreach (cell, definition->key_columns)
+	{
+		const char *column = lfirst(cell);
+		AttrNumber attnum = get_attnum(RelationGetRelid(table), column);
+
+		if (!bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, identity))
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("key column \"%s\" is not part of the replica identity of table %s",
+							column, name),
+					 errdetail("Logical decoding could not say by it which rows were updated and "
+							   "deleted."),
+					 errhint("Use ALTER TABLE %s REPLICA IDENTITY USING INDEX, with a unique index "
+							 "that holds the column, or FULL; or name in key_columns what the "
+							 "replica identity holds.",
+							 name)));
+	}
+}
+
 /* Rows and their changes are those of the partitions, which may differ from their parent. */
 static void
-check_changes_can_be_followed(Relation source)
+check_changes_can_be_followed(const VfdwDefinition *definition, Relation source)
 {
 	ListCell *cell;
 
@@ -165,7 +197,10 @@ check_changes_can_be_followed(Relation source)
 
 		check_kind(table);
 		if (table->rd_rel->relkind == RELKIND_RELATION)
+		{
 			check_replica_identity(table);
+			check_key_in_identity(definition, table);
+		}
 		table_close(table, NoLock);
 	}
 }
@@ -181,6 +216,19 @@ check_inheritance(Relation source)
 			 errmsg("\"%s\" cannot be the source of a collection", RelationGetRelationName(source)),
 			 errdetail("Other tables inherit from it, and no key is unique across all of them."),
 			 errhint("Use a partitioned table.")));
+}
+
+/* A single value that is no UTF-8 would stop the stream of the whole database. */
+static void
+check_encoding(void)
+{
+	if (GetDatabaseEncoding() != PG_SQL_ASCII)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("a database with encoding SQL_ASCII cannot have collections"),
+			 errdetail("PostgreSQL does not convert what is in it, and vectord reads UTF-8."),
+			 errhint("Bring the data into a database with another encoding, such as UTF8.")));
 }
 
 /*
@@ -201,6 +249,7 @@ vfdw_open_source(Oid source)
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("must be owner of table %s", vfdw_qualified_name(source)),
 						errdetail("Only the owner of a table may define collections over it.")));
+	check_encoding();
 	if (wal_level < WAL_LEVEL_LOGICAL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -504,12 +553,28 @@ check_word(const char *what, const char *value, const char *const *words)
 }
 
 /* Foreign tables take the collection's name, so it must be a possible table name. */
+/* Not in the way of any multibyte encoding: these bytes stand for nothing else in a database. */
+static bool
+has_control_character(const char *name)
+{
+	for (; *name != '\0'; name++)
+	{
+		if ((unsigned char) *name < ' ' || *name == 0x7F)
+			return true;
+	}
+	return false;
+}
+
 static void
 check_name(const char *what, const char *name)
 {
 	if (name[0] == '\0' || strlen(name) >= NAMEDATALEN)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME), errmsg("invalid %s: \"%s\"", what, name),
 						errdetail("It must have 1 to %d bytes.", NAMEDATALEN - 1)));
+	if (has_control_character(name) || strspn(name, " ") == strlen(name))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME), errmsg("invalid %s: \"%s\"", what, name),
+						errdetail("It has a control character, or nothing but spaces."),
+						errhint("Use visible characters.")));
 }
 
 void
@@ -534,6 +599,6 @@ vfdw_check_definition(VfdwDefinition *definition, Relation source)
 	check_vector_column(source, definition->vector_column);
 	check_key(definition, source);
 	check_include(definition, source);
-	check_changes_can_be_followed(source);
+	check_changes_can_be_followed(definition, source);
 	vfdw_check_collection_options(definition->options, definition->index);
 }

@@ -55,6 +55,13 @@ vectorExecForeignInsert(EState *estate, ResultRelInfo *result, TupleTableSlot *s
 	return NULL;
 }
 
+/* Callback */
+void
+vectorExecForeignTruncate(List *rels, DropBehavior behavior, bool restart_seqs)
+{
+	refuse(linitial(rels));
+}
+
 /* Callback: UPDATE and DELETE come here when they are planned. */
 void
 vectorAddForeignUpdateTargets(PlannerInfo *root, Index rtindex, RangeTblEntry *target_rte,

@@ -253,6 +253,8 @@ vfdw_collection_status ToC(const CollectionStatus& s) {
   out.effort = s.effort;
   out.measured_recall = s.measured_recall;
   out.serving = s.serving;
+  out.failure = s.failure;
+  out.needs_user = s.needs_user;
   return out;
 }
 

@@ -64,6 +64,7 @@ vfdw_handler(PG_FUNCTION_ARGS)
 	routine->AddForeignUpdateTargets = vectorAddForeignUpdateTargets;
 	routine->PlanForeignModify = vectorPlanForeignModify;
 	routine->ExecForeignInsert = vectorExecForeignInsert;
+	routine->ExecForeignTruncate = vectorExecForeignTruncate;
 
 	PG_RETURN_POINTER(routine);
 }

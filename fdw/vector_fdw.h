@@ -263,5 +263,6 @@ extern List *vectorPlanForeignModify(PlannerInfo *root, ModifyTable *plan, Index
 									 int subplan_index);
 extern TupleTableSlot *vectorExecForeignInsert(EState *estate, ResultRelInfo *result,
 											   TupleTableSlot *slot, TupleTableSlot *plan_slot);
+extern void vectorExecForeignTruncate(List *rels, DropBehavior behavior, bool restart_seqs);
 
 #endif /* VECTOR_FDW_H */

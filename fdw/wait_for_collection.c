@@ -9,6 +9,10 @@
  * collection (it may follow other databases only) is left out once another is
  * ready and it has had time to hear of it.
  *
+ * A failure that vectord expects to get over is waited out, and raised when the time is over; one
+ * that needs the user is raised once it has stood long enough to be no old news. A stream that
+ * does not move shows in that the wait does not end: what vectord says of it goes into the error.
+ *
  * The definition is read anew before each round, because it may be altered
  * while we wait: what counts is the newest.
  */
@@ -33,6 +37,14 @@
 
 PG_FUNCTION_INFO_V1(vfdw_wait_for_collection);
 
+/* What a daemon in the state "error" says. */
+typedef struct Failure
+{
+	uint32 code; /* errors.h; 0 if it does not tell */
+	bool needs_user;
+	char *text;
+} Failure;
+
 typedef struct WaitState
 {
 	const char *name;
@@ -45,6 +57,11 @@ typedef struct WaitState
 	int pending;
 	int missing;
 	char *progress; /* of a daemon that is not ready */
+	Failure *failure;
+	/* of all rounds */
+	bool failing; /* there was a failure in each, since then */
+	instr_time failing_since;
+	bool told; /* that it is waited out */
 } WaitState;
 
 static VfdwListed *
@@ -105,12 +122,68 @@ local_daemons(void)
 }
 
 static void
-throw_build_failure(const WaitState *state, const vfdw_collection_status *status)
+throw_failure(const WaitState *state)
 {
-	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+#define VFDW_ERROR_ROW_(name, number, sqlstate, retry, hint) {number, sqlstate, hint},
+	static const struct
+	{
+		uint32 code;
+		const char *sqlstate;
+		const char *hint;
+	} known[] = {VFDW_ERRORS(VFDW_ERROR_ROW_)};
+#undef VFDW_ERROR_ROW_
+	const char *s = "55000";
+	const char *hint = "See the log of vectord.";
+
+	for (int i = 0; i < lengthof(known); i++)
+	{
+		if (known[i].code == state->failure->code)
+		{
+			s = known[i].sqlstate;
+			hint = known[i].hint;
+		}
+	}
+	ereport(ERROR, (errcode(MAKE_SQLSTATE(s[0], s[1], s[2], s[3], s[4])),
 					errmsg("vectord could not build collection \"%s\"", state->name),
-					errdetail_internal("%s", vfdw_printable(status->last_error)),
-					errhint("Remove the cause, then call vector_fdw.rebuild_collection().")));
+					errdetail_internal("%s", state->failure->text),
+					errhint("%s vectord tries again by itself.", hint)));
+}
+
+static void
+note_failure(WaitState *state, const vfdw_collection_status *status)
+{
+	Failure *failure = palloc(sizeof(Failure));
+
+	/* That which needs the user counts, whatever another daemon says. */
+	if (state->failure != NULL && state->failure->needs_user)
+		return;
+	failure->code = status->failure;
+	failure->needs_user = status->needs_user;
+	failure->text = vfdw_printable(status->last_error);
+	state->failure = failure;
+}
+
+/* What stands for a moment only may be of before the last change. */
+static void
+heed_failure(WaitState *state)
+{
+	if (state->failure == NULL)
+	{
+		state->failing = false;
+		return;
+	}
+	if (!state->failing)
+		INSTR_TIME_SET_CURRENT(state->failing_since);
+	state->failing = true;
+	if (vfdw_elapsed_ms(state->failing_since) < VFDW_NOTICE_TIME_MS)
+		return;
+	if (state->failure->needs_user)
+		throw_failure(state);
+	if (!state->told)
+		ereport(NOTICE, (errmsg("vectord could not build collection \"%s\" yet", state->name),
+						 errdetail_internal("%s", state->failure->text),
+						 errhint("It tries again by itself, and is waited for.")));
+	state->told = true;
 }
 
 static char *
@@ -131,6 +204,8 @@ describe_progress(const VfdwDaemon *daemon, const vfdw_collection_status *status
 	if (status->applied_lsn != 0)
 		appendStringInfo(&text, ", applied up to %X/%X", LSN_FORMAT_ARGS(status->applied_lsn));
 	appendStringInfoChar(&text, '.');
+	if (status->last_error[0] != '\0')
+		appendStringInfo(&text, " It says: %s", vfdw_printable(status->last_error));
 	return text.data;
 }
 
@@ -141,7 +216,7 @@ judge(WaitState *state, const VfdwDaemon *daemon, const VfdwListed *definition,
 	bool current = strcmp(status->definition_id, definition->definition_id) == 0;
 
 	if (current && strcmp(status->state, "error") == 0)
-		throw_build_failure(state, status);
+		note_failure(state, status);
 	/* A daemon that does not follow the table says 0: there is nothing to be waited for. */
 	if (current && strcmp(status->state, "ready") == 0 &&
 		(status->applied_lsn == 0 || status->applied_lsn >= state->target))
@@ -175,6 +250,7 @@ ask_all(WaitState *state)
 
 	state->ready = state->pending = state->missing = 0;
 	state->progress = NULL;
+	state->failure = NULL;
 	foreach (cell, asked)
 	{
 		VfdwDaemon *daemon = lfirst(cell);
@@ -214,6 +290,8 @@ throw_timeout(const WaitState *state)
 {
 	bool wrote = TransactionIdIsValid(GetTopTransactionIdIfAny());
 
+	if (state->failure != NULL)
+		throw_failure(state);
 	ereport(ERROR,
 			(errcode(ERRCODE_CANNOT_CONNECT_NOW),
 			 errmsg("collection \"%s\" is not ready yet", state->name),
@@ -245,6 +323,7 @@ vfdw_wait_for(const char *name, XLogRecPtr target, TimestampTz until)
 		caller = MemoryContextSwitchTo(round);
 		ask_all(&state);
 		MemoryContextSwitchTo(caller);
+		heed_failure(&state);
 		if (is_over(&state))
 			break;
 		if (GetCurrentTimestamp() >= state.until)

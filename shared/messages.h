@@ -298,6 +298,8 @@ struct CollectionStatus {
   uint32_t effort = 0;         // search effort in use
   double measured_recall = 0;  // at that effort; 0: not measured
   bool serving = false;        // an answer can be given (also while a rebuild goes on)
+  uint32_t failure = 0;        // code of last_error in the state "error" (errors.h)
+  bool needs_user = false;     // that lasts until somebody changes something
   VFDW_FIELDS(VFDW_FIELD(1, schema) VFDW_FIELD(2, name) VFDW_FIELD(3, state) VFDW_FIELD(4, metric)
                   VFDW_FIELD(5, index) VFDW_FIELD(6, phase) VFDW_FIELD(7, last_error)
                       VFDW_FIELD(8, definition_id) VFDW_FIELD(9, rows) VFDW_FIELD(10, deleted_rows)
@@ -309,7 +311,9 @@ struct CollectionStatus {
                                               VFDW_FIELD(21, phase_total) VFDW_FIELD(22, builds)
                                                   VFDW_FIELD(23, effort)
                                                       VFDW_FIELD(24, measured_recall)
-                                                          VFDW_FIELD(25, serving))
+                                                          VFDW_FIELD(25, serving)
+                                                              VFDW_FIELD(26, failure)
+                                                                  VFDW_FIELD(27, needs_user))
 };
 
 struct StatusReply {

@@ -1,4 +1,4 @@
-// quantity.cpp - sizes and durations by one table of units each.
+// quantity.cpp - sizes and durations by one table of units each, and counts.
 #include "daemon/base/quantity.h"
 
 #include <strings.h>
@@ -95,6 +95,10 @@ std::string ReadableDuration(std::chrono::milliseconds time) {
   for (const Unit& unit : kMillisecondUnits)
     if (ms != 0 && ms % unit.factor == 0) best = &unit;
   return std::to_string(ms / best->factor) + best->name;
+}
+
+std::string Counted(uint64_t count, const char* noun) {
+  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
 int64_t PhysicalMemoryBytes() {

@@ -1,4 +1,4 @@
-// quantity.h - sizes and durations as people write and read them.
+// quantity.h - sizes, durations and counts as people write and read them.
 //
 // Units are PostgreSQL's: kB, MB, GB, TB are powers of 1024; ms, s, min, h, d.
 #ifndef VECTOR_FDW_DAEMON_BASE_QUANTITY_H
@@ -25,6 +25,9 @@ std::string ReadableBytes(size_t bytes);
 
 // The largest unit that divides it: "250ms", "60s" as "1min".
 std::string ReadableDuration(std::chrono::milliseconds time);
+
+// "1 dimension", "3 dimensions": of nouns whose plural is made by an s.
+std::string Counted(uint64_t count, const char* noun);
 
 // RAM of this machine.
 int64_t PhysicalMemoryBytes();

@@ -214,12 +214,13 @@ void Collection::SetState(CollectionState state, std::string phase, uint64_t tot
   progress_.total = total;
 }
 
-void Collection::Fail(const Status& why) {
+void Collection::Fail(const Status& why, bool needs_user) {
   MutexLock lock(mu_);
   state_ = CollectionState::kError;
   phase_.clear();
   last_error_ = why.ToString();
   failure_ = why.code();
+  needs_user_ = needs_user;
 }
 
 void Collection::SetLastError(std::string text) {
@@ -255,6 +256,10 @@ vfdw::CollectionStatus Collection::GetStatus() const {
   status.phase_total = progress_.total;
   status.builds = builds_;
   status.serving = current_ != nullptr;
+  if (state_ == CollectionState::kError) {
+    status.failure = static_cast<uint32_t>(failure_);
+    status.needs_user = needs_user_;
+  }
   if (current_) {
     ReportEffort(*current_, *definition_, &status);
     status.rows = current_->rows;

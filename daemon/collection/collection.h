@@ -83,8 +83,9 @@ class Collection {
   void DropSet();
 
   void SetState(CollectionState state, std::string phase, uint64_t total);
-  // Makes the state error. The old set, if any, goes on serving.
-  void Fail(const Status& why);
+  // Makes the state error. The old set, if any, goes on serving. needs_user: it is of no use to
+  // wait for the next try.
+  void Fail(const Status& why, bool needs_user);
   // Notes what is wrong without a change of state (rejected rows).
   void SetLastError(std::string text);
   // Takes it back, unless something else was noted meanwhile.
@@ -130,6 +131,7 @@ class Collection {
   std::string phase_ GUARDED_BY(mu_);
   std::string last_error_ GUARDED_BY(mu_);
   vfdw::ErrorCode failure_ GUARDED_BY(mu_) = vfdw::ErrorCode::OK;  // of the last build that failed
+  bool needs_user_ GUARDED_BY(mu_) = false;                        // to get over it
   uint64_t builds_ GUARDED_BY(mu_) = 0;
   std::atomic<uint64_t> applied_lsn_{0};  // stored under mu_
   mutable CondVar applied_changed_;       // with mu_

@@ -8,6 +8,7 @@
 #include <random>
 #include <unordered_set>
 
+#include "daemon/base/quantity.h"
 #include "daemon/index/exact_scan.h"
 
 namespace vectord {
@@ -58,12 +59,12 @@ Status CheckQuery(const SegmentSet& set, const Query& query) {
   }
   if (set.dimensions != 0 && query.vector.size() != set.dimensions)
     return Status(ErrorCode::INVALID_VECTOR,
-                  "query vector has " + std::to_string(query.vector.size()) +
-                      " dimensions, collection \"" + set.definition->name + "\" has " +
+                  "query vector has " + Counted(query.vector.size(), "dimension") +
+                      ", collection \"" + set.definition->name + "\" has " +
                       std::to_string(set.dimensions),
                   "The vectors of column \"" + set.definition->vector_column + "\" of " +
-                      set.definition->QualifiedTable() + " have " + std::to_string(set.dimensions) +
-                      " dimensions.");
+                      set.definition->QualifiedTable() + " have " +
+                      Counted(set.dimensions, "dimension") + ".");
   return {};
 }
 

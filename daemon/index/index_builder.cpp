@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "daemon/base/quantity.h"
 #include "daemon/index/flat_index.h"
 #include "daemon/index/hnsw_builder.h"
 #include "daemon/index/hnsw_index.h"
@@ -98,8 +99,8 @@ IndexOrError BuildIndex(const IndexSpec& spec, const SharedStore& store,
     return BuildOrThrow(spec, store, control, permutation);
   } catch (const std::bad_alloc&) {
     return Status(ErrorCode::OUT_OF_MEMORY, "not enough memory to build the index",
-                  "The system refused memory for an index of " + std::to_string(store->size()) +
-                      " rows of " + std::to_string(store->dimensions()) + " dimensions.");
+                  "The system refused memory for an index of " + Counted(store->size(), "row") +
+                      " of " + Counted(store->dimensions(), "dimension") + ".");
   } catch (const std::exception& error) {
     const bool by_faiss = spec.kind == IndexKind::kIvf;
     return Status(ErrorCode::INTERNAL, "the index could not be built",

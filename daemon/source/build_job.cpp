@@ -18,9 +18,15 @@ using std::chrono::milliseconds;
 constexpr milliseconds kFirstRetry{100}, kLongestRetry{5000};
 // After what only a person can cure, but vectord is not told when it is.
 constexpr milliseconds kRetryRefused{10000};
-// For the stream to open, which takes its time.
-constexpr milliseconds kRetryBegin{50};
+// For the stream to open, which takes its time, and costs nothing to look at.
+constexpr milliseconds kRetryBegin{50}, kRetryStream{500};
 constexpr uint64_t kLargeTableBytes = 64 << 20;
+
+// The source may be refused only until a script has taken its next step, and damaged files are
+// replaced; the others are decisions of a person.
+bool NeedsUser(ErrorCode code) {
+  return code != ErrorCode::SOURCE_REFUSED && code != ErrorCode::CORRUPT;
+}
 
 }  // namespace
 
@@ -75,20 +81,22 @@ BuildJob::Outcome BuildJob::Run(const std::function<bool()>& may_be_large) {
   if (stop_.requested()) return Outcome::kFinished;
   if (status.ok()) return outcome;
   Settle(status);
+  if (waits_for_stream_) retry_delay_ = kRetryStream;
   return Outcome::kRetry;
 }
 
 Status BuildJob::RunOnce(const std::function<bool()>& may_be_large, Outcome* outcome) {
   TableSync sync(collection_, source_, *context_, stop_,
                  [this](const auto& change) { return Touch(nullptr, change); });
-  if (!sync.Begin()) {
+  waits_for_stream_ = !sync.Begin();
+  if (waits_for_stream_) {
+    *outcome = Outcome::kRetry;
     const Status why = context_->feed->status();
     if (!why.ok()) return why;
     Touch(nullptr, [](Collection& it) {
       it.SetState(CollectionState::kCopying, "waiting for the stream of changes", 0);
     });
     retry_delay_ = kRetryBegin;
-    *outcome = Outcome::kRetry;
     return {};
   }
   VFDW_RETURN_IF_ERROR(sync.TakeSnapshot());
@@ -151,7 +159,7 @@ void BuildJob::Settle(const Status& failure) {
     if (passes)
       it.SetLastError(text);
     else
-      it.Fail(failure);
+      it.Fail(failure, NeedsUser(failure.code()));
   });
   if (!touched || !is_new) return;
   if (passes)

@@ -86,6 +86,7 @@ class BuildJob {
   std::atomic<bool> is_large_{false};
   Backoff backoff_;
   std::chrono::milliseconds retry_delay_{0};
+  bool waits_for_stream_ = false;                       // the last run could not begin
   mutable Mutex mu_;                                    // before Collection's
   std::string note_ GUARDED_BY(mu_);                    // what ShowNote() shows
   std::shared_ptr<TableFeed> serving_ GUARDED_BY(mu_);  // since Run() has finished

@@ -29,6 +29,16 @@ void BuildQueue::Submit(std::shared_ptr<BuildJob> job, std::chrono::milliseconds
   changed_.NotifyAll();
 }
 
+void BuildQueue::Hurry(const std::shared_ptr<BuildJob>& job) {
+  if (job == nullptr) return;
+  MutexLock lock(mu_);
+  for (Running& running : running_)
+    if (running.job == job) running.is_hurried = true;
+  for (Waiting& waiting : waiting_)
+    if (waiting.job == job) waiting.not_before = steady_clock::now();
+  changed_.NotifyAll();
+}
+
 void BuildQueue::Cancel(const std::shared_ptr<BuildJob>& job) {
   if (job == nullptr) return;
   job->Cancel();
@@ -43,7 +53,7 @@ void BuildQueue::Stop() {
     MutexLock lock(mu_);
     stopping_ = true;
     for (const Waiting& waiting : waiting_) waiting.job->Cancel();
-    for (const auto& job : running_) job->Cancel();
+    for (const Running& running : running_) running.job->Cancel();
     waiting_.clear();
     changed_.NotifyAll();
   }
@@ -72,7 +82,7 @@ std::shared_ptr<BuildJob> BuildQueue::TakeNext() {
     if (!MayRun(waiting_[i], now)) continue;
     std::shared_ptr<BuildJob> job = std::move(waiting_[i].job);
     waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
-    running_.push_back(job);
+    running_.push_back({job});
     return job;
   }
   return nullptr;
@@ -81,14 +91,15 @@ std::shared_ptr<BuildJob> BuildQueue::TakeNext() {
 bool BuildQueue::MayRun(const Waiting& waiting, Time now) const {
   if (waiting.not_before > now) return false;
   if (waiting.job->is_large() && LargeRunning() >= kThreads - 1) return false;
-  return std::none_of(running_.begin(), running_.end(), [&](const auto& job) {
-    return job->collection() == waiting.job->collection();
+  return std::none_of(running_.begin(), running_.end(), [&](const Running& running) {
+    return running.job->collection() == waiting.job->collection();
   });
 }
 
 int BuildQueue::LargeRunning() const {
-  return static_cast<int>(std::count_if(running_.begin(), running_.end(),
-                                        [](const auto& job) { return job->is_large(); }));
+  return static_cast<int>(
+      std::count_if(running_.begin(), running_.end(),
+                    [](const Running& running) { return running.job->is_large(); }));
 }
 
 // Asked by a running job that has just found out, and is counted already. Two that ask at once may
@@ -100,11 +111,13 @@ bool BuildQueue::MayBeLarge() {
 
 void BuildQueue::Finish(const std::shared_ptr<BuildJob>& job, BuildJob::Outcome outcome) {
   MutexLock lock(mu_);
-  running_.erase(std::find(running_.begin(), running_.end(), job));
+  const auto running = std::find_if(running_.begin(), running_.end(),
+                                    [&](const Running& candidate) { return candidate.job == job; });
+  const bool at_once = outcome == BuildJob::Outcome::kPostponed || running->is_hurried;
+  running_.erase(running);
   if (outcome != BuildJob::Outcome::kFinished && !job->cancelled() && !stopping_) {
-    const bool postponed = outcome == BuildJob::Outcome::kPostponed;
     const Time now = steady_clock::now();
-    waiting_.push_back({job, postponed ? now : now + job->retry_delay()});
+    waiting_.push_back({job, at_once ? now : now + job->retry_delay()});
   }
   changed_.NotifyAll();
 }

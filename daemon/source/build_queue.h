@@ -29,6 +29,9 @@ class BuildQueue {
   // Does nothing once Stop() has begun.
   void Submit(std::shared_ptr<BuildJob> job,
               std::chrono::milliseconds delay = std::chrono::milliseconds(0));
+  // What the job last failed by may have changed: it is tried again without delay. Null, and a job
+  // that has nothing left to do, are allowed.
+  void Hurry(const std::shared_ptr<BuildJob>& job);
   // Null is allowed. When it returns, the job does not touch its collection any more.
   void Cancel(const std::shared_ptr<BuildJob>& job);
   // Cancels all jobs and ends the threads.
@@ -39,6 +42,11 @@ class BuildQueue {
   struct Waiting {
     std::shared_ptr<BuildJob> job;
     Time not_before;
+  };
+
+  struct Running {
+    std::shared_ptr<BuildJob> job;
+    bool is_hurried = false;  // what this run has seen may be of before
   };
 
   BuildQueue() = default;
@@ -54,7 +62,7 @@ class BuildQueue {
   Mutex mu_;
   CondVar changed_;
   std::vector<Waiting> waiting_ GUARDED_BY(mu_);
-  std::vector<std::shared_ptr<BuildJob>> running_ GUARDED_BY(mu_);
+  std::vector<Running> running_ GUARDED_BY(mu_);
   bool stopping_ GUARDED_BY(mu_) = false;
   std::vector<std::thread> threads_;  // changed only by Start() and Stop()
 };

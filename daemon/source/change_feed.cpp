@@ -90,7 +90,7 @@ void ChangeFeed::Run() {
                    text);
       logged_ = text;
       NoteStatus(opened);
-      stop_.SleepFor(backoff_.Next());
+      Rest();
       continue;
     }
     logged_.clear();
@@ -106,7 +106,15 @@ void ChangeFeed::Run() {
   }
 }
 
+// Before the next try.
+void ChangeFeed::Rest() {
+  const auto until = std::chrono::steady_clock::now() + backoff_.Next();
+  while (!is_hurried_ && std::chrono::steady_clock::now() < until && stop_.SleepFor(kLook)) {
+  }
+}
+
 Status ChangeFeed::Open(SystemIdentity* identity) {
+  is_hurried_ = false;
   VFDW_ASSIGN_OR_RETURN(const auto connection, ReplicationConnection::Connect(options_.dsn, stop_));
   const SqlRunner run = [&](const std::string& sql) { return connection->Exec(sql); };
   VFDW_ASSIGN_OR_RETURN(*identity, IdentifySystem(connection.get()));
@@ -213,7 +221,7 @@ void ChangeFeed::GiveUp(const StreamProblem& problem) {
   if (!dropped.ok())
     LogWarning({}, "Replication slot \"{}\" could not be dropped: {}", options_.slot,
                dropped.ToString());
-  stop_.SleepFor(backoff_.Next());
+  Rest();
 }
 
 Status ChangeFeed::DropOwnSlot() {

@@ -53,6 +53,8 @@ class ChangeFeed {
 
   // From now on the changes are wanted.
   void Need() { is_needed_ = true; }
+  // What stood in the way may have changed: the next try comes at once.
+  void Hurry() { is_hurried_ = true; }
   // Adds the feed of a table that is about to be copied: false when there is no slot yet that would
   // keep its changes.
   bool Add(const std::shared_ptr<TableFeed>& feed);
@@ -71,6 +73,7 @@ class ChangeFeed {
   void GiveUpRows(const StreamProblem& problem);
   Status DropOwnSlot();
   void NoteStatus(const Status& status);
+  void Rest();
 
   const ChangeFeedOptions options_;
   ChangeApplier* const applier_;
@@ -79,6 +82,7 @@ class ChangeFeed {
   StopSignal stop_;
   Backoff backoff_;
   std::atomic<bool> is_needed_{false};
+  std::atomic<bool> is_hurried_{false};  // since the last try
   std::thread thread_;
   std::string logged_;  // the last problem in the log; of the thread
 

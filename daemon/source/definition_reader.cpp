@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "shared/limits.h"
+#include "shared/source_names.h"
 
 namespace vectord {
 namespace {
@@ -33,6 +34,7 @@ enum Field : size_t {
   kBaseType,
   kBaseModifier,
   kPgvectorType,
+  kPublication,
   kFieldCount
 };
 
@@ -51,7 +53,11 @@ SELECT c.name, c.definition_id::text, c.loaded, c.metric, c."index", c.options::
                          WHERE d.classid = 'pg_type'::regclass AND d.objid = b.oid
                            AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
                            AND e.extname = 'vector')
-            THEN b.typname END
+            THEN b.typname END,
+       (SELECT hashtextextended(concat_ws(' ', p.oid, p.xmin, string_agg(
+                 concat_ws(' ', r.prrelid, r.xmin), ' ' ORDER BY r.prrelid)), 0)::text
+        FROM pg_publication p LEFT JOIN pg_publication_rel r ON r.prpubid = p.oid
+        WHERE p.pubname = ')" VFDW_PUBLICATION R"(' GROUP BY p.oid, p.xmin)
 FROM vector_fdw.collection c
 LEFT JOIN pg_class r ON r.oid = c.source
 LEFT JOIN pg_namespace n ON n.oid = r.relnamespace
@@ -235,15 +241,16 @@ void AppendFields(const PgRow& row, const Field* fields, size_t count, std::stri
 // rows [begin, end) are those of one collection.
 ReadDefinition DecodeOne(const std::string& database, const PgRows& rows, size_t begin,
                          size_t end) {
-  Field all[kFieldCount];
-  for (size_t i = 0; i < kFieldCount; i++) all[i] = static_cast<Field>(i);
+  Field all[kPublication];
+  for (size_t i = 0; i < kPublication; i++) all[i] = static_cast<Field>(i);
 
   ReadDefinition read;
   Definition& definition = read.definition;
   read.problem = DecodeHead(database, rows[begin], &definition);
+  read.publication = Text(rows[begin], kPublication);
   bool has_key = false;
   for (size_t i = begin; i < end; i++) {
-    AppendFields(rows[i], all, kFieldCount, &read.content);
+    AppendFields(rows[i], all, kPublication, &read.content);
     AppendFields(rows[i], kStructure, std::size(kStructure), &read.structure);
     has_key = has_key || static_cast<ColumnRole>(Number(rows[i], kRole)) == ColumnRole::kKey;
     if (read.problem.ok()) read.problem = DecodeColumn(rows[i], &definition);

@@ -25,6 +25,7 @@ struct ReadDefinition {
   // Two texts to compare with those of an earlier reading. content differs when anything does;
   // structure when what was built by the other definition is of no use for this one.
   std::string content, structure;
+  std::string publication;  // which differs when the publication has been changed
 };
 
 class DefinitionReader {

@@ -5,6 +5,8 @@
 #include <limits>
 #include <utility>
 
+#include "daemon/base/quantity.h"
+
 namespace vectord {
 namespace {
 
@@ -54,8 +56,8 @@ Status SegmentAssembler::Reserve(int build_threads) {
                    EstimateBuildBytes(definition_->index, rows, dimensions, build_threads);
 
   const std::string what = "collection \"" + definition_->name + "\" of " +
-                           std::to_string(totals_.rows) + " rows and " +
-                           std::to_string(dimensions) + " dimensions";
+                           Counted(totals_.rows, "row") + " and " +
+                           Counted(dimensions, "dimension");
   // As a whole first, so that a refusal names all that is needed.
   VFDW_ASSIGN_OR_RETURN(MemoryReservation all, budget_->Reserve(store_bytes + other_bytes, what));
   VFDW_RETURN_IF_ERROR(all.Resize(other_bytes));

@@ -248,6 +248,11 @@ void SourceFollower::Reconcile(std::vector<ReadDefinition> definitions) {
       Add(std::move(read));
     else if (it->second.content != read.content)
       Change(std::move(read), &it->second);
+    else if (it->second.publication != read.publication)
+      TakePublication(read, &it->second);
+    else
+      continue;
+    feed_.Hurry();
   }
 }
 
@@ -284,7 +289,7 @@ void SourceFollower::Change(ReadDefinition read, Held* held) {
     held->collection->SetLastError("");
   } else if (!read.problem.ok()) {
     context_.queue->Cancel(held->job);
-    held->collection->Fail(read.problem);
+    held->collection->Fail(read.problem, /*needs_user=*/true);
     LogError({read.definition.name}, "{}", read.problem.ToString());
   } else if (!was_built) {
     Rebuild(read, held);
@@ -292,6 +297,13 @@ void SourceFollower::Change(ReadDefinition read, Held* held) {
     LogInfo({read.definition.name}, "takes over changed options of searches");
   }
   held->loaded = read.definition.loaded;
+  TakePublication(read, held);
+}
+
+// What it was refused for may have been put right.
+void SourceFollower::TakePublication(const ReadDefinition& read, Held* held) {
+  held->publication = read.publication;
+  context_.queue->Hurry(held->job);
 }
 
 void SourceFollower::Rebuild(const ReadDefinition& read, Held* held) {

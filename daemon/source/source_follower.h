@@ -78,7 +78,7 @@ class SourceFollower {
   struct Held {
     std::shared_ptr<Collection> collection;
     std::shared_ptr<BuildJob> job;  // the last; null before the first
-    std::string content, structure;
+    std::string content, structure, publication;
     bool loaded = false, has_problem = false;
   };
 
@@ -97,6 +97,7 @@ class SourceFollower {
   void Reconcile(std::vector<ReadDefinition> definitions);
   void Add(ReadDefinition read);
   void Change(ReadDefinition read, Held* held);
+  void TakePublication(const ReadDefinition& read, Held* held);
   void Rebuild(const ReadDefinition& read, Held* held);
   void Drop(const Held& held);
   void DropAll();

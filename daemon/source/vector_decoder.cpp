@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "daemon/base/quantity.h"
 #include "daemon/source/big_endian.h"
 
 namespace vectord {
@@ -43,8 +44,8 @@ VectorFault RejectElement(std::string* reason, size_t index, const char* what) {
 }
 
 VectorFault RejectDimensions(std::string* reason, size_t found, uint32_t wanted) {
-  *reason = "the vector has " + std::to_string(found) + " dimensions instead of " +
-            std::to_string(wanted);
+  *reason =
+      "the vector has " + Counted(found, "dimension") + " instead of " + std::to_string(wanted);
   return VectorFault::kRejected;
 }
 

@@ -182,7 +182,7 @@ CREATE FOREIGN TABLE large (id int, v real[]) SERVER vectord;
 SQL
 until_state large error
 expect 'over the limit of memory' 53200 '[^.]\.$' 'memory_limit' 'SELECT id FROM large LIMIT 1'
-expect 'over the limit of memory, waited for' 55000 'memory' 'rebuild_collection' "SELECT vector_fdw.wait_for_collection('large')"
+expect 'over the limit of memory, waited for' 53200 'memory' 'tries again by itself' "SELECT vector_fdw.wait_for_collection('large')"
 expect 'over the limit of memory, but the table will do' 22012 - - "SET vector_fdw.on_unavailable = scan;
 	SELECT 1 / (count(*) - 30000) FROM large"
 

@@ -101,16 +101,16 @@ compare "the restart"
 # ---- the slot ---------------------------------------------------------------------------------------
 
 interval 1s
+sql -c 'CREATE DATABASE "a neighbour"' >/dev/null
 stop_daemon
 start_daemon
 wait_ready
-sql -c "CREATE DATABASE neighbour" >/dev/null
-sql -d neighbour -c "CREATE TABLE busy (n int, filler text)"
+sql -d "a neighbour" -c "CREATE TABLE busy (n int, filler text)"
 
 # write_wal WHERE: some 4 MB of it, and what lets PostgreSQL move restart_lsn (it does so itself every 15 s)
 write_wal() {
 	if [ "$1" = neighbour ]; then
-		sql -d neighbour -c "INSERT INTO busy SELECT n, repeat(md5(n::text), 100) FROM generate_series(1, 1200) n" -c "CHECKPOINT"
+		sql -d "a neighbour" -c "INSERT INTO busy SELECT n, repeat(md5(n::text), 100) FROM generate_series(1, 1200) n" -c "CHECKPOINT"
 	else
 		local first=$((RANDOM * 32768 % rows))
 		sql -c "UPDATE items SET note = repeat(md5(note), 10) WHERE id BETWEEN $first AND $((first + 2000))" -c "CHECKPOINT"

@@ -6,6 +6,7 @@ CREATE SCHEMA c_app;
 SET LOCAL search_path = c_app, public;
 SET LOCAL vector_fdw.daemon_role = '';
 CREATE TABLE docs (id bigint PRIMARY KEY, code text NOT NULL UNIQUE, title text, year int, embedding real[]);
+ALTER TABLE docs REPLICA IDENTITY FULL;
 CREATE VIEW shown AS SELECT name, source, vector_column, metric, index, key_columns, include, daemon, options,
   loaded, altered_at >= created_at AS ordered FROM vector_fdw.collection WHERE source::text LIKE '%docs%';
 
@@ -71,6 +72,9 @@ SELECT refused(s) FROM unnest(ARRAY[
   $$create_collection('c_docs', 'docs', 'embedding')$$,
   $$create_collection('', 'docs', 'embedding')$$,
   $$create_collection(repeat('x', 64), 'docs', 'embedding')$$,
+  $$create_collection('   ', 'docs', 'embedding')$$,
+  $$create_collection(E'two\nlines', 'docs', 'embedding')$$,
+  $$create_collection(E'rubbed out\u007f', 'docs', 'embedding')$$,
   $$create_collection(NULL, 'docs', 'embedding')$$,
   $$create_collection('x', NULL, 'embedding')$$,
   $$create_collection('x', 'missing', 'embedding')$$,
@@ -79,6 +83,12 @@ SELECT refused(s) FROM unnest(ARRAY[
   $$create_collection('x', 'docs', 'embedding', metric => 'euclid')$$,
   $$create_collection('x', 'docs', 'embedding', index => 'btree')$$,
   $$create_collection('x', 'docs', 'embedding', daemon => '')$$,
+  $$create_collection('x', 'docs', 'embedding', daemon => ' ')$$,
+  $$create_collection('x', 'docs', 'embedding', include => '{{title,year}}')$$,
+  $$create_collection('x', 'docs', 'embedding', key_columns => '{{id},{code}}')$$,
+  $$create_collection('x', 'docs', 'embedding', key_columns => '{}')$$,
+  $$alter_collection('c_docs', key_columns => '{}')$$,
+  $$alter_collection('c_docs', include => '{{title,year}}')$$,
   $$alter_collection('c_docs', index => 'btree', options => '{"m":16}')$$]) AS s;
 
 -- Columns.
@@ -88,6 +98,7 @@ CREATE TABLE docs_columns (id int PRIMARY KEY, maybe int, part int UNIQUE, late 
   e real[], d float8[], n numeric[], dom embedding, made real[] GENERATED ALWAYS AS (e || e) STORED, UNIQUE (a, b, c));
 CREATE UNIQUE INDEX ON docs_columns (a) WHERE id > 0;
 CREATE UNIQUE INDEX ON docs_columns (lower(b));
+ALTER TABLE docs_columns REPLICA IDENTITY FULL;
 SELECT refused(format($$create_collection('x', 'docs_columns', %s)$$, s)) FROM unnest(ARRAY[
   $$'nope'$$, $$'ctid'$$, $$'n'$$, $$'dom'$$, $$'made'$$,
   $$'e', key_columns => '{nope}'$$, $$'e', key_columns => '{maybe}'$$, $$'e', key_columns => '{late}'$$,
@@ -116,6 +127,29 @@ ALTER TABLE no_key REPLICA IDENTITY FULL;
 ALTER TABLE parted_1 REPLICA IDENTITY NOTHING;
 SELECT refused(format($$create_collection('z', %L, 'e')$$, s)) FROM unnest(ARRAY['no_key', 'parted']) AS s;
 
+-- The key that a collection goes by has to be in the replica identity, of each partition.
+CREATE TABLE keyed (id int PRIMARY KEY, u uuid NOT NULL UNIQUE, v real[]);
+CREATE UNIQUE INDEX keyed_both ON keyed (u, id);
+CREATE TABLE keyed_parts (id int, u int NOT NULL, v real[], PRIMARY KEY (u, id), UNIQUE (u)) PARTITION BY HASH (u);
+CREATE TABLE keyed_part PARTITION OF keyed_parts FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+CREATE UNIQUE INDEX keyed_part_id ON keyed_part (id);
+ALTER TABLE keyed_part REPLICA IDENTITY USING INDEX keyed_part_id;
+SELECT refused(s) FROM unnest(ARRAY[
+  $$create_collection('k', 'keyed', 'v', key_columns => '{u}')$$,
+  $$create_collection('k', 'keyed', 'v')$$,
+  $$alter_collection('k', key_columns => '{u}')$$,
+  $$create_collection('k_parts', 'keyed_parts', 'v', key_columns => '{u}')$$,
+  $$create_collection('k_parts', 'keyed_parts', 'v')$$]) AS s;
+ALTER TABLE keyed REPLICA IDENTITY USING INDEX keyed_both;
+SELECT refused($$alter_collection('k', key_columns => '{u}')$$);
+ALTER TABLE keyed REPLICA IDENTITY USING INDEX keyed_u_key;
+SELECT refused($$rebuild_collection('k')$$);
+SELECT refused($$alter_collection('k', key_columns => '{id}')$$);
+ALTER TABLE keyed REPLICA IDENTITY FULL;
+SELECT refused($$alter_collection('k', key_columns => '{id}')$$);
+ALTER TABLE keyed_part REPLICA IDENTITY DEFAULT;
+SELECT refused($$create_collection('k_parts', 'keyed_parts', 'v')$$);
+
 -- Options.
 SELECT refused(format($$create_collection('w', 'docs', 'embedding', index => %L, options => %L)$$, i, o)) FROM (VALUES
   ('hnsw', '[]'), ('hnsw', '"m"'), ('hnsw', '{"lists":10}'), ('flat', '{"M":16}'), ('hnsw', '{"m":"16"}'),
@@ -126,6 +160,8 @@ SELECT refused(format($$create_collection('w', 'docs', 'embedding', index => %L,
   ('hnsw', '{"storage":"tape"}'), ('hnsw', '{"dimensions":65536}'), ('ivf', '{"m":16}'), ('hnsw', '{"nlist":100}'),
   ('flat', '{"ef_search":40}'), ('flat', '{"quantizer":"sq8"}'), ('flat', '{"oversample":2}'), ('ivf', '{"oversample":0.5}'),
   ('hnsw', '{"m":null,"memory_limit":"512MB"}')) AS v (i, o);
+-- Whoever scans all rows finds all: a target does not hurt there.
+SELECT refused($$create_collection('w_flat', 'docs', 'embedding', index => 'flat', options => '{"target_recall":0.9}')$$);
 SELECT options FROM vector_fdw.collection WHERE name = 'w';
 SELECT word, index, refused(format($$create_collection('w_%s_%s', 'docs', 'embedding', index => %L, options => %L)$$, index, word,
     index, jsonb_build_object('quantizer', word, 'oversample', 3, 'storage', 'disk')))

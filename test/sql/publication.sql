@@ -25,8 +25,14 @@ SELECT pubname, usename AS owner, puballtables, pubinsert, pubupdate, pubdelete,
   FROM pg_publication JOIN pg_user ON usesysid = pubowner WHERE pubname = 'vectord';
 SET ROLE pub_owner;
 TABLE pub.listed;
--- The union over the collections of a table; a second key of it may be the collection's.
+-- The union over the collections of a table; a second key of it may be the collection's, if the log tells it.
+SAVEPOINT two;
+CREATE UNIQUE INDEX docs_id_other ON pub.docs (id, other);
+ALTER TABLE pub.docs REPLICA IDENTITY USING INDEX docs_id_other;
 SELECT vector_fdw.create_collection('pub_two', 'pub.docs', 'b', key_columns => '{other}');
+TABLE pub.listed;
+ROLLBACK TO two;
+SELECT vector_fdw.create_collection('pub_two', 'pub.docs', 'b');
 TABLE pub.listed;
 -- What an older definition needed is served until the new one is built, so it stays listed.
 SELECT vector_fdw.alter_collection('pub_one', include => '{year}');

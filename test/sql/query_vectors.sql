@@ -26,6 +26,7 @@ SELECT search('{1,NaN,3}');
 SELECT search('{1,2,Infinity}');
 SELECT search('{1,2,-Infinity}');
 SELECT search('{1,2}');
+SELECT search('{1}');
 SELECT search(array_fill(1::real, ARRAY[70000]));
 SELECT count(*) FROM near WHERE search(NULL) IS NOT NULL;
 

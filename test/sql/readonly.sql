@@ -13,6 +13,7 @@ INSERT INTO near SELECT * FROM docs;
 UPDATE near SET id = 2;
 DELETE FROM near WHERE id = 1;
 TRUNCATE near;
+TRUNCATE docs, near RESTART IDENTITY;
 COPY near FROM stdin;
 \.
 EXPLAIN DELETE FROM near;
@@ -23,6 +24,7 @@ COPY parts FROM stdin;
 6	{1,2}
 \.
 DELETE FROM parts;
+TRUNCATE parts;
 SELECT is_insertable_into FROM information_schema.tables WHERE table_schema = 'readonly' AND table_name = 'near';
 SELECT pg_relation_is_updatable('near', true);
 -- a collection that is not defined here has no source table to name

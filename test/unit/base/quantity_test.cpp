@@ -49,5 +49,11 @@ TEST(Quantity, DurationsAreReadable) {
   EXPECT_EQ(ReadableDuration(milliseconds(3600000)), "1h");
 }
 
+TEST(Quantity, CountsHaveAPlural) {
+  EXPECT_EQ(Counted(0, "row"), "0 rows");
+  EXPECT_EQ(Counted(1, "row"), "1 row");
+  EXPECT_EQ(Counted(2, "row"), "2 rows");
+}
+
 }  // namespace
 }  // namespace vectord

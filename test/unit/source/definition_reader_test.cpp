@@ -39,7 +39,8 @@ PgRow MakeRow(const std::string& name, const ColumnRow& column) {
           "t",
           column.base_oid,
           column.base_modifier,
-          column.pgvector};
+          column.pgvector,
+          "4711"};
 }
 
 PgRows MakeRows(const std::string& name, const std::vector<ColumnRow>& columns) {
@@ -126,6 +127,11 @@ TEST(DefinitionReader, OnlyWhatIsBuiltInChangesTheStructure) {
   const auto other_effort = DecodeDefinitions("app", rows);
   EXPECT_NE(other_effort[0].content, before[0].content);
   EXPECT_EQ(other_effort[0].structure, before[0].structure);
+
+  for (PgRow& row : rows) row[20] = "4712";
+  const auto other_publication = DecodeDefinitions("app", rows);
+  EXPECT_EQ(other_publication[0].content, other_effort[0].content);
+  EXPECT_NE(other_publication[0].publication, other_effort[0].publication);
 
   rows[0][13] = "23";  // the key's type
   const auto other_type = DecodeDefinitions("app", rows);

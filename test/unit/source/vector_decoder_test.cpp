@@ -63,6 +63,8 @@ TEST(VectorDecoder, RejectsElementsThatAreNoNumbers) {
 TEST(VectorDecoder, RejectsOtherShapes) {
   EXPECT_EQ(Decode(VectorSource::kReal, RealArray({1, 2}), 3).reason,
             "the vector has 2 dimensions instead of 3");
+  EXPECT_EQ(Decode(VectorSource::kReal, RealArray({1}), 3).reason,
+            "the vector has 1 dimension instead of 3");
   EXPECT_EQ(Decode(VectorSource::kReal, EmptyRealArray(), 3).reason, "the array is empty");
   EXPECT_EQ(Decode(VectorSource::kReal, RealMatrix(2, 2), 4).reason,
             "the array has 2 array dimensions");

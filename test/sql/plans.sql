@@ -85,6 +85,10 @@ SELECT * FROM reason($$SELECT id FROM near ORDER BY embedding <-> '{1,2,3}' DESC
 SELECT * FROM reason($$SELECT id FROM near ORDER BY embedding <-> '{1,2,3}' NULLS FIRST LIMIT 10$$);
 SELECT * FROM reason($$SELECT id FROM near ORDER BY embedding <=> '{1,2,3}' LIMIT 10$$);
 SELECT * FROM reason($$SELECT id FROM near ORDER BY embedding <-> ARRAY[random(), 0, 0]::real[] LIMIT 10$$);
+SELECT * FROM reason($$SELECT id FROM near ORDER BY embedding <-> ARRAY[row_number() OVER (), 0, 0]::real[] LIMIT 10$$);
+SELECT * FROM reason($$SELECT id FROM near ORDER BY embedding <-> ARRAY[generate_series(1, 2), 0, 0]::real[] LIMIT 10$$);
+SELECT * FROM reason($$SELECT id FROM near GROUP BY id, embedding ORDER BY embedding <-> ARRAY[count(*), 0, 0]::real[] LIMIT 10$$);
+SELECT * FROM reason($$SELECT id FROM near ORDER BY embedding <-> (SELECT ARRAY[count(*), 0, 0]::real[] FROM q) LIMIT 10$$);
 SELECT * FROM reason($$SELECT count(*) FROM near$$);
 -- an operator of the same name that is none of ours
 CREATE FUNCTION fake(real[], real[]) RETURNS float8 LANGUAGE sql IMMUTABLE AS 'SELECT 0::float8';

@@ -110,7 +110,9 @@ vfdw_limit_counts_rows(const Query *parse)
 {
 	return parse->limitCount != NULL && parse->groupClause == NIL && parse->groupingSets == NIL &&
 		   parse->distinctClause == NIL && parse->havingQual == NULL && !parse->hasAggs &&
-		   !parse->hasWindowFuncs && !parse->hasTargetSRFs;
+		   !parse->hasWindowFuncs && !parse->hasTargetSRFs &&
+		   !contain_volatile_functions(parse->limitCount) &&
+		   !contain_volatile_functions(parse->limitOffset);
 }
 
 /* What of the relation some expressions look at. */

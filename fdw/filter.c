@@ -7,9 +7,15 @@
  * of that type can hold. Logic is three-valued throughout, so the rest means
  * for every row what the whole clause would.
  *
- * Each step pushes one result, which is a known truth value or the nodes that
- * will give it. Known ones have no nodes, so the nodes of results that are
- * joined always lie side by side.
+ * Arms of AND and OR are taken from left to right, as the executor does, and
+ * what those before an arm have decided is not evaluated: in "$1 = '' OR year =
+ * $1::int" the cast is safe. An operand after an arm that only rows can decide
+ * is evaluated all the same, once and before there are rows, as the keys of an
+ * index scan are; should it fail, the query fails, even if no row would have
+ * come that far. Nothing says which arms rows leave open, and PostgreSQL
+ * promises an order of evaluation for CASE only.
+ *
+ * Each step gives a known truth value, or adds the nodes that will give it.
  */
 #include "postgres.h"
 
@@ -29,21 +35,15 @@ typedef enum Truth
 	TRUTH_OF_NODES
 } Truth;
 
-typedef struct Outcome
-{
-	Truth truth;
-	int first_node; /* where its nodes begin, or would */
-} Outcome;
-
 typedef struct Maker
 {
 	Oid foreigntableid;
+	const List *steps;
+	const int *starts;	  /* of each step, the first of those that belong to it */
 	const List *operands; /* of ExprState */
 	const Oid *types;
 	ExprContext *context;
 
-	Outcome *results;
-	int result_count;
 	vfdw_filter_node *nodes;
 	int node_count;
 	int node_room;
@@ -51,7 +51,7 @@ typedef struct Maker
 	Oid type; /* base type of the current step's column; not of arrays, whose elements tell */
 } Maker;
 
-/* ---- nodes and results ---- */
+/* ---- nodes ---- */
 
 static vfdw_filter_node *
 add_node(Maker *maker, int kind, const char *column)
@@ -85,74 +85,6 @@ static void
 add_unknown(Maker *maker)
 {
 	add_node(maker, VFDW_FILTER_EQUAL, maker->key)->has_null = true;
-}
-
-/* Pushes a result whose nodes, if any, were added since "first". */
-static void
-push(Maker *maker, Truth truth, int first)
-{
-	maker->results[maker->result_count++] = (Outcome){.truth = truth, .first_node = first};
-}
-
-/* ---- joining ---- */
-
-/*
- * AND (OR: the same with true and false exchanged). With ALL, a row for which
- * the result is unknown is as good as one for which it is false.
- */
-static void
-join(Maker *maker, int kind, int arity)
-{
-	const Truth decisive = kind == VFDW_FILTER_OR ? TRUTH_TRUE : TRUTH_FALSE;
-	const Truth neutral = kind == VFDW_FILTER_OR ? TRUTH_FALSE : TRUTH_TRUE;
-	Outcome *joined = &maker->results[maker->result_count - arity];
-	int first = joined[0].first_node;
-	int open = 0;
-	bool decided = false;
-	bool unknown = false;
-
-	for (int i = 0; i < arity; i++)
-	{
-		decided |= joined[i].truth == decisive;
-		unknown |= joined[i].truth == TRUTH_UNKNOWN;
-		open += joined[i].truth == TRUTH_OF_NODES;
-	}
-	maker->result_count -= arity;
-	if (decided || (unknown && kind == VFDW_STEP_ALL))
-	{
-		maker->node_count = first;
-		push(maker, decisive, first);
-	}
-	else if (open == 0)
-		push(maker, unknown ? TRUTH_UNKNOWN : neutral, first);
-	else
-	{
-		if (unknown)
-			add_unknown(maker);
-		add_join(maker, kind == VFDW_FILTER_OR ? VFDW_FILTER_OR : VFDW_FILTER_AND,
-				 open + (unknown ? 1 : 0));
-		push(maker, TRUTH_OF_NODES, first);
-	}
-}
-
-/* NOT, IS TRUE, IS FALSE, IS UNKNOWN of the last result. */
-static void
-apply(Maker *maker, int kind)
-{
-	Outcome *last = &maker->results[maker->result_count - 1];
-
-	if (last->truth == TRUTH_OF_NODES)
-		add_node(maker, kind, NULL);
-	else if (kind == VFDW_FILTER_NOT)
-		last->truth = last->truth == TRUTH_UNKNOWN ? TRUTH_UNKNOWN
-					  : last->truth == TRUTH_TRUE  ? TRUTH_FALSE
-												   : TRUTH_TRUE;
-	else if (last->truth == (kind == VFDW_FILTER_IS_TRUE	? TRUTH_TRUE
-							 : kind == VFDW_FILTER_IS_FALSE ? TRUTH_FALSE
-															: TRUTH_UNKNOWN))
-		last->truth = TRUTH_TRUE;
-	else
-		last->truth = TRUTH_FALSE;
 }
 
 /* ---- leaves ---- */
@@ -212,10 +144,9 @@ add_misfit(Maker *maker, int kind, const char *column, VfdwFit fit, const vfdw_b
 }
 
 /* Comparisons with one value, IS NOT DISTINCT FROM, LIKE, jsonb operators. */
-static void
+static Truth
 add_single(Maker *maker, int kind, const char *column, Oid type, int operand)
 {
-	int first = maker->node_count;
 	bool isnull;
 	Datum value = evaluate(maker, operand, &isnull);
 	vfdw_bytes bytes;
@@ -224,25 +155,18 @@ add_single(Maker *maker, int kind, const char *column, Oid type, int operand)
 	if (isnull && kind == VFDW_FILTER_NOT_DISTINCT)
 	{
 		add_node(maker, VFDW_FILTER_IS_NULL, column);
-		push(maker, TRUTH_OF_NODES, first);
-		return;
+		return TRUTH_OF_NODES;
 	}
 	if (isnull)
-	{
-		push(maker, TRUTH_UNKNOWN, first);
-		return;
-	}
+		return TRUTH_UNKNOWN;
 	fit = vfdw_encode_operand(type, maker->types[operand], value, &bytes);
 	if (fit != VFDW_FIT_EQUAL && kind == VFDW_FILTER_NOT_DISTINCT)
-	{
-		push(maker, TRUTH_FALSE, first);
-		return;
-	}
+		return TRUTH_FALSE;
 	if (fit == VFDW_FIT_EQUAL)
 		set_values(add_node(maker, kind, column), copy_bytes(&bytes), 1);
 	else
 		add_misfit(maker, kind, column, fit, &bytes);
-	push(maker, TRUTH_OF_NODES, first);
+	return TRUTH_OF_NODES;
 }
 
 /* The elements of an array that values of "type" can be equal to. Returns how many there were. */
@@ -276,10 +200,9 @@ encode_elements(Maker *maker, Oid type, Oid array_type, Datum array, vfdw_bytes 
 }
 
 /* column = ANY (array) */
-static void
+static Truth
 add_in(Maker *maker, const char *column, Oid type, int operand)
 {
-	int first = maker->node_count;
 	bool isnull;
 	Datum array = evaluate(maker, operand, &isnull);
 	vfdw_bytes *values;
@@ -288,20 +211,11 @@ add_in(Maker *maker, const char *column, Oid type, int operand)
 	bool has_null;
 
 	if (isnull)
-	{
-		push(maker, TRUTH_UNKNOWN, first);
-		return;
-	}
+		return TRUTH_UNKNOWN;
 	if (encode_elements(maker, type, maker->types[operand], array, &values, &count, &has_null) == 0)
-	{
-		push(maker, TRUTH_FALSE, first);
-		return;
-	}
+		return TRUTH_FALSE;
 	if (count == 0 && has_null)
-	{
-		push(maker, TRUTH_UNKNOWN, first);
-		return;
-	}
+		return TRUTH_UNKNOWN;
 	if (count == 0)
 		add_never(maker, column);
 	else
@@ -310,14 +224,13 @@ add_in(Maker *maker, const char *column, Oid type, int operand)
 		node->has_null = has_null;
 		set_values(node, values, count);
 	}
-	push(maker, TRUTH_OF_NODES, first);
+	return TRUTH_OF_NODES;
 }
 
 /* column && array, column @> array. A NULL element equals none: nothing contains it. */
-static void
+static Truth
 add_array(Maker *maker, int kind, const char *column, Oid type, int operand)
 {
-	int first = maker->node_count;
 	bool isnull;
 	Datum array = evaluate(maker, operand, &isnull);
 	vfdw_bytes *values;
@@ -326,10 +239,7 @@ add_array(Maker *maker, int kind, const char *column, Oid type, int operand)
 	bool has_null;
 
 	if (isnull)
-	{
-		push(maker, TRUTH_UNKNOWN, first);
-		return;
-	}
+		return TRUTH_UNKNOWN;
 	encode_elements(maker, type, maker->types[operand], array, &values, &count, &has_null);
 	if (has_null && kind == VFDW_FILTER_ARRAY_CONTAINS)
 		add_never(maker, column);
@@ -339,14 +249,13 @@ add_array(Maker *maker, int kind, const char *column, Oid type, int operand)
 		node->element = vfdw_encoding_of(type);
 		set_values(node, values, count);
 	}
-	push(maker, TRUTH_OF_NODES, first);
+	return TRUTH_OF_NODES;
 }
 
 /* value = ANY (column). An empty array has no element that NULL could be equal to. */
-static void
+static Truth
 add_has_element(Maker *maker, const char *column, Oid type, int operand)
 {
-	int first = maker->node_count;
 	bool isnull;
 	Datum value = evaluate(maker, operand, &isnull);
 	vfdw_filter_node *node = add_node(maker, VFDW_FILTER_ARRAY_HAS_ELEMENT, column);
@@ -359,13 +268,12 @@ add_has_element(Maker *maker, const char *column, Oid type, int operand)
 		vfdw_encode_operand(type, maker->types[operand], value, &bytes);
 		set_values(node, copy_bytes(&bytes), 1);
 	}
-	push(maker, TRUTH_OF_NODES, first);
+	return TRUTH_OF_NODES;
 }
 
-static void
+static Truth
 add_json_text(Maker *maker, const char *column, int key, int text)
 {
-	int first = maker->node_count;
 	vfdw_bytes *values = palloc(sizeof(vfdw_bytes) * 2);
 	bool no_key;
 	bool no_text;
@@ -373,44 +281,36 @@ add_json_text(Maker *maker, const char *column, int key, int text)
 	Datum text_value = evaluate(maker, text, &no_text);
 
 	if (no_key || no_text)
-	{
-		push(maker, TRUTH_UNKNOWN, first);
-		return;
-	}
+		return TRUTH_UNKNOWN;
 	vfdw_encode_operand(TEXTOID, TEXTOID, key_value, &values[0]);
 	vfdw_encode_operand(TEXTOID, TEXTOID, text_value, &values[1]);
 	set_values(add_node(maker, VFDW_FILTER_JSON_TEXT_EQUAL, column), values, 2);
-	push(maker, TRUTH_OF_NODES, first);
+	return TRUTH_OF_NODES;
 }
 
-static void
+static Truth
 add_constant(Maker *maker, int operand)
 {
 	bool isnull;
 	Datum value = evaluate(maker, operand, &isnull);
 
-	push(maker,
-		 isnull				   ? TRUTH_UNKNOWN
-		 : DatumGetBool(value) ? TRUTH_TRUE
-							   : TRUTH_FALSE,
-		 maker->node_count);
+	if (isnull)
+		return TRUTH_UNKNOWN;
+	return DatumGetBool(value) ? TRUTH_TRUE : TRUTH_FALSE;
 }
 
-static void
+static Truth
 add_column_leaf(Maker *maker, int kind, const char *column)
 {
-	int first = maker->node_count;
-
 	add_node(maker, kind, column);
-	push(maker, TRUTH_OF_NODES, first);
+	return TRUTH_OF_NODES;
 }
 
-/* ---- the whole ---- */
+/* ---- steps ---- */
 
-static void
-take_step(Maker *maker, const List *step)
+static Truth
+take_leaf(Maker *maker, const List *step, int kind)
 {
-	int kind = list_nth_int(step, VFDW_STEP_KIND);
 	AttrNumber attribute = (AttrNumber) list_nth_int(step, VFDW_STEP_ATTRIBUTE);
 	Oid type = (Oid) list_nth_int(step, VFDW_STEP_TYPE);
 	int operand = list_nth_int(step, VFDW_STEP_OPERAND);
@@ -424,39 +324,130 @@ take_step(Maker *maker, const List *step)
 	switch (kind)
 	{
 		case VFDW_STEP_CONSTANT:
-			add_constant(maker, operand);
-			break;
+			return add_constant(maker, operand);
+		case VFDW_FILTER_COLUMN_TRUE:
+		case VFDW_FILTER_IS_NULL:
+			return add_column_leaf(maker, kind, column);
+		case VFDW_FILTER_IN:
+			return add_in(maker, column, type, operand);
+		case VFDW_FILTER_ARRAY_OVERLAPS:
+		case VFDW_FILTER_ARRAY_CONTAINS:
+			return add_array(maker, kind, column, type, operand);
+		case VFDW_FILTER_ARRAY_HAS_ELEMENT:
+			return add_has_element(maker, column, type, operand);
+		case VFDW_FILTER_JSON_TEXT_EQUAL:
+			return add_json_text(maker, column, operand, list_nth_int(step, VFDW_STEP_OPERAND2));
+		default:
+			return add_single(maker, kind, column, type, operand);
+	}
+}
+
+static Truth take_step(Maker *maker, int position);
+
+/*
+ * AND (OR: the same with true and false exchanged). With ALL, a row for which
+ * the result is unknown is as good as one for which it is false.
+ */
+static Truth
+join(Maker *maker, int position, int kind, int arity)
+{
+	const Truth decisive = kind == VFDW_FILTER_OR ? TRUTH_TRUE : TRUTH_FALSE;
+	const Truth neutral = kind == VFDW_FILTER_OR ? TRUTH_FALSE : TRUTH_TRUE;
+	int first_node = maker->node_count;
+	int *arms = palloc(sizeof(int) * arity);
+	int arm = position - 1;
+	int open = 0;
+	bool unknown = false;
+
+	for (int i = arity - 1; i >= 0; i--)
+	{
+		arms[i] = arm;
+		arm = maker->starts[arm] - 1;
+	}
+	for (int i = 0; i < arity; i++)
+	{
+		Truth truth = take_step(maker, arms[i]);
+
+		if (truth == decisive || (truth == TRUTH_UNKNOWN && kind == VFDW_STEP_ALL))
+		{
+			maker->node_count = first_node;
+			return decisive;
+		}
+		unknown |= truth == TRUTH_UNKNOWN;
+		open += truth == TRUTH_OF_NODES;
+	}
+	if (open == 0)
+		return unknown ? TRUTH_UNKNOWN : neutral;
+	if (unknown)
+		add_unknown(maker);
+	add_join(maker, kind == VFDW_FILTER_OR ? VFDW_FILTER_OR : VFDW_FILTER_AND,
+			 open + (unknown ? 1 : 0));
+	return TRUTH_OF_NODES;
+}
+
+/* NOT, IS TRUE, IS FALSE, IS UNKNOWN. */
+static Truth
+apply(Maker *maker, int kind, Truth truth)
+{
+	if (truth == TRUTH_OF_NODES)
+	{
+		add_node(maker, kind, NULL);
+		return TRUTH_OF_NODES;
+	}
+	switch (kind)
+	{
+		case VFDW_FILTER_NOT:
+			return truth == TRUTH_UNKNOWN ? TRUTH_UNKNOWN
+				   : truth == TRUTH_TRUE  ? TRUTH_FALSE
+										  : TRUTH_TRUE;
+		case VFDW_FILTER_IS_TRUE:
+			return truth == TRUTH_TRUE ? TRUTH_TRUE : TRUTH_FALSE;
+		case VFDW_FILTER_IS_FALSE:
+			return truth == TRUTH_FALSE ? TRUTH_TRUE : TRUTH_FALSE;
+		default:
+			return truth == TRUTH_UNKNOWN ? TRUTH_TRUE : TRUTH_FALSE;
+	}
+}
+
+/* As deep as clauses may be: clause.c. */
+static Truth
+take_step(Maker *maker, int position)
+{
+	const List *step = list_nth(maker->steps, position);
+	int kind = list_nth_int(step, VFDW_STEP_KIND);
+
+	switch (kind)
+	{
 		case VFDW_FILTER_AND:
 		case VFDW_FILTER_OR:
 		case VFDW_STEP_ALL:
-			join(maker, kind, list_nth_int(step, VFDW_STEP_ARITY));
-			break;
+			return join(maker, position, kind, list_nth_int(step, VFDW_STEP_ARITY));
 		case VFDW_FILTER_NOT:
 		case VFDW_FILTER_IS_TRUE:
 		case VFDW_FILTER_IS_FALSE:
 		case VFDW_FILTER_IS_UNKNOWN:
-			apply(maker, kind);
-			break;
-		case VFDW_FILTER_COLUMN_TRUE:
-		case VFDW_FILTER_IS_NULL:
-			add_column_leaf(maker, kind, column);
-			break;
-		case VFDW_FILTER_IN:
-			add_in(maker, column, type, operand);
-			break;
-		case VFDW_FILTER_ARRAY_OVERLAPS:
-		case VFDW_FILTER_ARRAY_CONTAINS:
-			add_array(maker, kind, column, type, operand);
-			break;
-		case VFDW_FILTER_ARRAY_HAS_ELEMENT:
-			add_has_element(maker, column, type, operand);
-			break;
-		case VFDW_FILTER_JSON_TEXT_EQUAL:
-			add_json_text(maker, column, operand, list_nth_int(step, VFDW_STEP_OPERAND2));
-			break;
+			return apply(maker, kind, take_step(maker, position - 1));
 		default:
-			add_single(maker, kind, column, type, operand);
+			return take_leaf(maker, step, kind);
 	}
+}
+
+/* The arms of a step lie before it, one after another. */
+static int *
+find_starts(const List *steps)
+{
+	int *starts = palloc(sizeof(int) * list_length(steps));
+	ListCell *lc;
+
+	foreach (lc, steps)
+	{
+		int position = foreach_current_index(lc);
+
+		starts[position] = position;
+		for (int i = list_nth_int(lfirst(lc), VFDW_STEP_ARITY); i > 0; i--)
+			starts[position] = starts[starts[position] - 1];
+	}
+	return starts;
 }
 
 void
@@ -465,10 +456,11 @@ vfdw_make_filter(VfdwFilter *filter, const VfdwOptions *options, const List *ste
 {
 	const VfdwCollectionFacts *facts = vfdw_collection_facts(options);
 	Maker maker = {.foreigntableid = options->tableid,
+				   .steps = steps,
 				   .operands = operands,
 				   .types = types,
 				   .context = context};
-	ListCell *lc;
+	Truth truth;
 
 	memset(filter, 0, sizeof(*filter));
 	if (steps == NIL)
@@ -479,12 +471,12 @@ vfdw_make_filter(VfdwFilter *filter, const VfdwOptions *options, const List *ste
 						errdetail("The plan of this query sends a filter to it."),
 						errhint("Plan the query anew.")));
 	maker.key = pstrdup(vfdw_to_utf8(linitial(facts->key_columns)));
-	maker.results = palloc(sizeof(Outcome) * list_length(steps));
-	foreach (lc, steps)
-		take_step(&maker, lfirst(lc));
-	Assert(maker.result_count == 1);
-	filter->nothing = maker.results[0].truth == TRUTH_FALSE;
-	if (maker.results[0].truth == TRUTH_OF_NODES)
+	maker.starts = find_starts(steps);
+	truth = take_step(&maker, list_length(steps) - 1);
+	Assert(maker.starts[list_length(steps) - 1] == 0);
+	Assert(truth != TRUTH_UNKNOWN);
+	filter->nothing = truth == TRUTH_FALSE;
+	if (truth == TRUTH_OF_NODES)
 	{
 		filter->nodes = maker.nodes;
 		filter->count = maker.node_count;

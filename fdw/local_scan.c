@@ -2,9 +2,14 @@
  * local_scan.c
  *	  The same rows from the source table, for "on_unavailable" = "scan".
  *
- * A query over the source table, run through a portal under the snapshot of the
- * statement: exact, in the order of the distance, with this extension's
- * operator on real[], so that distances are the same bits as the daemon's.
+ * A query over the source table under the snapshot of the statement: exact, in
+ * the order of the distance, with this extension's operator on real[], so that
+ * distances are the same bits as the daemon's.
+ *
+ * It is run by an executor of its own, as the queries of SQL functions are, and
+ * not through a portal: what it holds belongs to whoever runs the scan, while a
+ * portal would be gone after ROLLBACK TO a savepoint older than the scan's
+ * first row, under a cursor that lives on.
  *
  * Conditions that the daemon would have answered are left to the caller.
  *
@@ -17,13 +22,15 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
+#include "executor/executor.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "nodes/params.h"
+#include "tcop/dest.h"
+#include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/portal.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -32,17 +39,26 @@
 
 #define ROWS_PER_FETCH 200
 
+/* Where the executor puts rows. */
+typedef struct Receiver
+{
+	DestReceiver functions; /* must be first */
+	VfdwLocalScan *scan;
+} Receiver;
+
 struct VfdwLocalScan
 {
 	MemoryContext context;		 /* all of this */
 	MemoryContext batch_context; /* rows fetched */
-	char *portal_name;
+	QueryDesc *query;
+	Receiver receiver;
 	Oid owner;
-	List *targets;		  /* VfdwPlan.targets */
-	TupleDesc descriptor; /* of rows: distance, the columns of the plan, those of its filter */
-	HeapTuple *rows;
-	uint64 row_count;
-	uint64 next_row;
+	List *targets; /* VfdwPlan.targets */
+	/* Rows fetched: distance, the columns of the plan, those of its filter. */
+	HeapTuple rows[ROWS_PER_FETCH];
+	int row_count;
+	int next_row;
+	bool at_end; /* the query has no more: executor nodes may begin again if asked */
 };
 
 static void
@@ -101,18 +117,97 @@ build_query(const VfdwPlan *plan, const VfdwRequest *request, Relation foreign_t
 	return sql.data;
 }
 
-static Portal
-open_portal(const char *query, const VfdwRequest *request)
+/* ---- the query's rows ---- */
+
+static bool
+receive_row(TupleTableSlot *slot, DestReceiver *self)
 {
-	Oid types[1] = {FLOAT4ARRAYOID};
-	Datum values[1] = {(Datum) 0};
-	char nulls[1] = {'n'};
+	VfdwLocalScan *scan = ((Receiver *) self)->scan;
+	MemoryContext old_context = MemoryContextSwitchTo(scan->batch_context);
+
+	Assert(scan->row_count < ROWS_PER_FETCH);
+	scan->rows[scan->row_count++] = ExecCopySlotHeapTuple(slot);
+	MemoryContextSwitchTo(old_context);
+	return true;
+}
+
+static void
+begin_rows(DestReceiver *self, int operation, TupleDesc descriptor)
+{
+}
+
+static void
+end_rows(DestReceiver *self)
+{
+}
+
+static DestReceiver *
+make_receiver(VfdwLocalScan *scan)
+{
+	scan->receiver.functions = (DestReceiver){.receiveSlot = receive_row,
+											  .rStartup = begin_rows,
+											  .rShutdown = end_rows,
+											  .rDestroy = end_rows,
+											  .mydest = DestNone};
+	scan->receiver.scan = scan;
+	return &scan->receiver.functions;
+}
+
+static ParamListInfo
+make_parameters(const VfdwRequest *request)
+{
+	ParamListInfo parameters;
 
 	if (request->query == NULL)
-		return SPI_cursor_open_with_args(NULL, query, 0, NULL, NULL, NULL, true, 0);
-	values[0] = vfdw_float4_array(request->query, request->dimensions);
-	nulls[0] = ' ';
-	return SPI_cursor_open_with_args(NULL, query, 1, types, values, nulls, true, 0);
+		return NULL;
+	parameters = makeParamList(1);
+	parameters->params[0] =
+		(ParamExternData){.value = vfdw_float4_array(request->query, request->dimensions),
+						  .isnull = false,
+						  .pflags = PARAM_FLAG_CONST,
+						  .ptype = FLOAT4ARRAYOID};
+	return parameters;
+}
+
+static PlannedStmt *
+plan_query(const char *sql, ParamListInfo parameters)
+{
+	Oid types[1] = {FLOAT4ARRAYOID};
+	RawStmt *statement = linitial_node(RawStmt, pg_parse_query(sql));
+	List *queries;
+
+#if PG_VERSION_NUM >= 150000
+	queries = pg_analyze_and_rewrite_fixedparams(statement, sql, types, lengthof(types), NULL);
+#else
+	queries = pg_analyze_and_rewrite(statement, sql, types, lengthof(types), NULL);
+#endif
+	return pg_plan_query(linitial_node(Query, queries), sql, 0, parameters);
+}
+
+/* Who one was; an error puts it back by ending the (sub)transaction. */
+typedef struct Identity
+{
+	Oid user;
+	int security;
+} Identity;
+
+/* The query runs as the owner of the foreign table, under the statement's snapshot. */
+static Identity
+begin_as_owner(const VfdwLocalScan *scan, Snapshot snapshot)
+{
+	Identity before;
+
+	GetUserIdAndSecContext(&before.user, &before.security);
+	SetUserIdAndSecContext(scan->owner, before.security | SECURITY_LOCAL_USERID_CHANGE);
+	PushActiveSnapshot(snapshot);
+	return before;
+}
+
+static void
+end_as_owner(Identity before)
+{
+	PopActiveSnapshot();
+	SetUserIdAndSecContext(before.user, before.security);
 }
 
 VfdwLocalScan *
@@ -123,9 +218,9 @@ vfdw_local_scan_open(const VfdwPlan *plan, const VfdwRequest *request, Relation 
 	VfdwLocalScan *scan;
 	MemoryContext context;
 	MemoryContext old_context;
-	Oid user;
-	int security;
-	char *query;
+	Identity before;
+	ParamListInfo parameters;
+	char *sql;
 
 	if (facts == NULL || get_rel_name(facts->source) == NULL)
 		return NULL;
@@ -139,17 +234,14 @@ vfdw_local_scan_open(const VfdwPlan *plan, const VfdwRequest *request, Relation 
 		AllocSetContextCreate(context, "vector_fdw local rows", ALLOCSET_DEFAULT_SIZES);
 	scan->owner = foreign_table->rd_rel->relowner;
 	scan->targets = plan->targets;
-	query = build_query(plan, request, foreign_table, facts->source);
+	sql = build_query(plan, request, foreign_table, facts->source);
+	parameters = make_parameters(request);
 
-	GetUserIdAndSecContext(&user, &security);
-	SetUserIdAndSecContext(scan->owner, security | SECURITY_LOCAL_USERID_CHANGE);
-	PushActiveSnapshot(snapshot);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "could not connect to SPI");
-	scan->portal_name = MemoryContextStrdup(context, open_portal(query, request)->name);
-	SPI_finish();
-	PopActiveSnapshot();
-	SetUserIdAndSecContext(user, security);
+	before = begin_as_owner(scan, snapshot);
+	scan->query = CreateQueryDesc(plan_query(sql, parameters), sql, GetActiveSnapshot(),
+								  InvalidSnapshot, make_receiver(scan), parameters, NULL, 0);
+	ExecutorStart(scan->query, EXEC_FLAG_SKIP_TRIGGERS);
+	end_as_owner(before);
 	MemoryContextSwitchTo(old_context);
 	return scan;
 }
@@ -157,31 +249,20 @@ vfdw_local_scan_open(const VfdwPlan *plan, const VfdwRequest *request, Relation 
 static void
 fetch_rows(VfdwLocalScan *scan)
 {
-	Oid user;
-	int security;
-	Portal portal;
-	MemoryContext old_context;
+	Identity before;
 
 	MemoryContextReset(scan->batch_context);
 	scan->row_count = scan->next_row = 0;
-	GetUserIdAndSecContext(&user, &security);
-	SetUserIdAndSecContext(scan->owner, security | SECURITY_LOCAL_USERID_CHANGE);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "could not connect to SPI");
-	portal = SPI_cursor_find(scan->portal_name);
-	if (portal == NULL)
-		elog(ERROR, "portal \"%s\" does not exist", scan->portal_name);
-	SPI_cursor_fetch(portal, true, ROWS_PER_FETCH);
-
-	old_context = MemoryContextSwitchTo(scan->batch_context);
-	scan->descriptor = CreateTupleDescCopy(SPI_tuptable->tupdesc);
-	scan->rows = palloc(sizeof(HeapTuple) * (SPI_processed + 1));
-	for (uint64 i = 0; i < SPI_processed; i++)
-		scan->rows[i] = heap_copytuple(SPI_tuptable->vals[i]);
-	scan->row_count = SPI_processed;
-	MemoryContextSwitchTo(old_context);
-	SPI_finish();
-	SetUserIdAndSecContext(user, security);
+	if (scan->at_end)
+		return;
+	before = begin_as_owner(scan, scan->query->snapshot);
+#if PG_VERSION_NUM >= 180000
+	ExecutorRun(scan->query, ForwardScanDirection, ROWS_PER_FETCH);
+#else
+	ExecutorRun(scan->query, ForwardScanDirection, ROWS_PER_FETCH, false);
+#endif
+	end_as_owner(before);
+	scan->at_end = scan->row_count < ROWS_PER_FETCH;
 }
 
 bool
@@ -204,7 +285,7 @@ vfdw_local_scan_next(VfdwLocalScan *scan, Datum *values, bool *nulls)
 		nulls[i] = true;
 		if (target != VFDW_TARGET_UNUSED)
 			values[i] = heap_getattr(row, target == VFDW_TARGET_DISTANCE ? 1 : target + 2,
-									 scan->descriptor, &nulls[i]);
+									 scan->query->tupDesc, &nulls[i]);
 		i++;
 	}
 	return true;
@@ -213,10 +294,8 @@ vfdw_local_scan_next(VfdwLocalScan *scan, Datum *values, bool *nulls)
 void
 vfdw_local_scan_close(VfdwLocalScan *scan)
 {
-	Portal portal = GetPortalByName(scan->portal_name);
-
-	/* The end of the transaction may have closed it already. */
-	if (PortalIsValid(portal))
-		PortalDrop(portal, false);
+	ExecutorFinish(scan->query);
+	ExecutorEnd(scan->query);
+	FreeQueryDesc(scan->query);
 	MemoryContextDelete(scan->context);
 }

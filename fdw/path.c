@@ -19,6 +19,7 @@
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
@@ -28,6 +29,7 @@
 #include "utils/rel.h"
 #include "utils/typcache.h"
 
+#include "fdw/clause.h"
 #include "fdw/plan.h"
 #include "fdw/vector_value.h"
 
@@ -114,6 +116,29 @@ is_ascending(const PathKey *pathkey)
 #endif
 }
 
+/*
+ * Why a query vector has no value before the scan begins; NULL when it has one.
+ * It holds no columns: those of this relation were looked for, and sort keys of
+ * a relation name no other.
+ */
+static char *
+reason_against_query(const RelOptInfo *baserel, Expr *query)
+{
+	Node *node = (Node *) query;
+
+	if (contain_volatile_functions(node))
+		return "the query vector is volatile";
+	if (contain_window_function(node))
+		return "the query vector depends on a window function";
+	if (contain_agg_clause(node))
+		return "the query vector depends on an aggregate";
+	if (expression_returns_set(node))
+		return "the query vector depends on a set-returning function";
+	if (!vfdw_is_operand(baserel->relid, NULL, node))
+		return "the query vector has no single value for the scan";
+	return NULL;
+}
+
 /* Why the daemon cannot give this order; NULL when it can. */
 static char *
 reason_against(const RelOptInfo *baserel, Oid foreigntableid, const PathKey *pathkey,
@@ -121,10 +146,11 @@ reason_against(const RelOptInfo *baserel, Oid foreigntableid, const PathKey *pat
 {
 	const VfdwRelation *relation = baserel->fdw_private;
 	const VfdwCollectionFacts *facts = relation->facts;
+	char *reason = reason_against_query(baserel, key->query);
 	char *column;
 
-	if (pathkey->pk_eclass->ec_has_volatile)
-		return "the query vector is volatile";
+	if (reason != NULL)
+		return reason;
 	if (!is_ascending(pathkey))
 		return "the order is descending";
 	if (pathkey->pk_nulls_first)

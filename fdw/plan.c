@@ -27,6 +27,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "fdw/definition.h"
 #include "fdw/plan.h"
 
 /* How fdw_private is laid out. */
@@ -109,7 +110,9 @@ vfdw_limit_counts_rows(const Query *parse)
 {
 	return parse->limitCount != NULL && parse->groupClause == NIL && parse->groupingSets == NIL &&
 		   parse->distinctClause == NIL && parse->havingQual == NULL && !parse->hasAggs &&
-		   !parse->hasWindowFuncs && !parse->hasTargetSRFs;
+		   !parse->hasWindowFuncs && !parse->hasTargetSRFs &&
+		   !contain_volatile_functions(parse->limitCount) &&
+		   !contain_volatile_functions(parse->limitOffset);
 }
 
 /* What of the relation some expressions look at. */
@@ -406,14 +409,22 @@ limit_expression(const VfdwPlan *plan, Node *expression)
 }
 
 /*
- * A plan compares with the types that the source table's columns have now, so
- * it is made anew when they change.
+ * A plan compares with the types that the source table's columns have now, and
+ * relies on what is defined, or not defined, of the collection: it is made anew
+ * when the former is altered, or any statement changes the catalog. Nothing
+ * but those invalidates the catalog's relcache entry, VACUUM and ANALYZE apart.
  */
 static void
 note_dependencies(PlannerInfo *root, const VfdwCollectionFacts *facts)
 {
+	List *relations = root->glob->relationOids;
+	Oid catalog = vfdw_catalog_oid();
+
+	if (OidIsValid(catalog))
+		relations = list_append_unique_oid(relations, catalog);
 	if (facts != NULL)
-		root->glob->relationOids = lappend_oid(root->glob->relationOids, facts->source);
+		relations = list_append_unique_oid(relations, facts->source);
+	root->glob->relationOids = relations;
 }
 
 Index

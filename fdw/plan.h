@@ -77,7 +77,9 @@ enum VfdwPathPrivate
 	VFDW_PATH_RANGE	  /* Integer: position in VfdwRelation.ranges; -1: none */
 };
 
-/* Whether something above the scan may leave rows out or merge them, so that LIMIT tells nothing.
+/*
+ * False if something above the scan may leave rows out or merge them, so that LIMIT tells nothing,
+ * or if LIMIT or OFFSET is volatile: the scan would evaluate it once more.
  */
 extern bool vfdw_limit_counts_rows(const Query *parse);
 

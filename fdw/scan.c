@@ -184,70 +184,84 @@ vectorBeginForeignScan(ForeignScanState *node, int eflags)
 	node->fdw_state = scan;
 }
 
+/* The value lies in the context of expressions, until the next row. */
 static Datum
 evaluate(VfdwScan *scan, enum VfdwPlanExpression which, bool *isnull)
 {
-	return ExecEvalExpr(list_nth(scan->expressions, which), scan->node->ss.ps.ps_ExprContext,
-						isnull);
+	return ExecEvalExprSwitchContext(list_nth(scan->expressions, which),
+									 scan->node->ss.ps.ps_ExprContext, isnull);
 }
 
-/* Filter and range. The distance to NULL is NULL, which no range includes. */
 static void
-fill_conditions(VfdwScan *scan)
+fill_filter(VfdwScan *scan)
 {
-	const ForeignScan *plan = (const ForeignScan *) scan->node->ss.ps.plan;
 	VfdwRequest *request = scan->request;
-	ExprContext *context = scan->node->ss.ps.ps_ExprContext;
 	VfdwFilter filter;
-	Datum farthest;
-	bool isnull;
 
 	vfdw_make_filter(&filter, scan->options, scan->plan->steps, scan->operands, scan->operand_types,
-					 context);
+					 scan->node->ss.ps.ps_ExprContext);
 	request->filter = filter.nodes;
 	request->filter_count = filter.count;
 	request->nothing = filter.nothing;
-	request->range = scan->plan->range;
-	if (request->range == VFDW_RANGE_NONE)
-		return;
-	farthest = evaluate(scan, VFDW_EXPR_FARTHEST, &isnull);
+}
+
+/* The distance to NULL is NULL: all rows are equal, so they come in no order. */
+static void
+fill_query(VfdwScan *scan)
+{
+	const ForeignScan *plan = (const ForeignScan *) scan->node->ss.ps.plan;
+	VfdwRequest *request = scan->request;
+	bool isnull;
+	Datum query = evaluate(scan, VFDW_EXPR_QUERY, &isnull);
+
+	if (!isnull)
+		request->query = vfdw_query_vector(
+			query, exprType(list_nth(plan->fdw_exprs, VFDW_EXPR_QUERY)), &request->dimensions);
+}
+
+/* The distance to NULL is NULL, which no range includes. */
+static void
+fill_range(VfdwScan *scan)
+{
+	const ForeignScan *plan = (const ForeignScan *) scan->node->ss.ps.plan;
+	VfdwRequest *request = scan->request;
+	bool isnull;
+	Datum farthest = evaluate(scan, VFDW_EXPR_FARTHEST, &isnull);
+
 	request->farthest =
 		isnull ? 0
 		: getBaseType(exprType(list_nth(plan->fdw_exprs, VFDW_EXPR_FARTHEST))) == FLOAT4OID
 			? (double) DatumGetFloat4(farthest)
 			: DatumGetFloat8(farthest);
-	request->nothing = request->nothing || isnull || request->query == NULL;
+	request->nothing = isnull || request->query == NULL;
 }
 
-/* Puts the current values of the parameters into the request. */
+/*
+ * Puts the current values of the parameters into the request. What no row can
+ * pass needs no query vector: it may be there only for values that a condition
+ * lets through.
+ */
 static void
 fill_request(VfdwScan *scan)
 {
-	ForeignScan *plan = (ForeignScan *) scan->node->ss.ps.plan;
 	VfdwRequest *request = scan->request;
-	ExprContext *context = scan->node->ss.ps.ps_ExprContext;
 	MemoryContext old_context;
-	bool no_query = true;
 	bool no_limit;
 	bool no_offset;
 	int64 count;
 	int64 offset;
-	Datum query = (Datum) 0;
 
 	MemoryContextReset(scan->query_context);
-	old_context = MemoryContextSwitchTo(context->ecxt_per_tuple_memory);
+	old_context = MemoryContextSwitchTo(scan->query_context);
 	count = DatumGetInt64(evaluate(scan, VFDW_EXPR_LIMIT_COUNT, &no_limit));
 	offset = DatumGetInt64(evaluate(scan, VFDW_EXPR_LIMIT_OFFSET, &no_offset));
-	if (scan->plan->ordered)
-		query = evaluate(scan, VFDW_EXPR_QUERY, &no_query);
-
-	MemoryContextSwitchTo(scan->query_context);
-	/* The distance to NULL is NULL: all rows are equal, so they come in no order. */
 	request->query = NULL;
-	if (!no_query)
-		request->query = vfdw_query_vector(
-			query, exprType(list_nth(plan->fdw_exprs, VFDW_EXPR_QUERY)), &request->dimensions);
-	fill_conditions(scan);
+	request->range = scan->plan->range;
+	fill_filter(scan);
+	if (scan->plan->ordered && !request->nothing)
+		fill_query(scan);
+	if (request->range != VFDW_RANGE_NONE && !request->nothing)
+		fill_range(scan);
 	MemoryContextSwitchTo(old_context);
 
 	request->rows = vfdw_rows_wanted(scan->plan, no_limit, count, no_offset ? 0 : offset);

@@ -19,6 +19,12 @@ EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF)
 -- k rows, whatever k
 SELECT k, (SELECT count(*) FROM (SELECT id FROM near ORDER BY embedding <-> '{1,0,1,0,1}' LIMIT k) s)
 	FROM unnest('{0,1,10,100,1000,19999,20000,50000}'::int[]) k;
+-- a volatile LIMIT or OFFSET is evaluated by the query alone
+CREATE SEQUENCE numbers;
+EXPLAIN (COSTS OFF) SELECT id FROM near ORDER BY embedding <-> '{1,0,1,0,1}' LIMIT nextval('numbers');
+SELECT count(*) FROM (SELECT id FROM near ORDER BY embedding <-> '{1,0,1,0,1}' LIMIT nextval('numbers')) s;
+SELECT count(*) FROM (SELECT id FROM near LIMIT 1 OFFSET nextval('numbers')) s;
+SELECT currval('numbers');
 -- filters give what the table gives, also where few rows pass or none
 CREATE FUNCTION compare(query text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE

@@ -85,6 +85,10 @@ SELECT * FROM reason($$SELECT id FROM near ORDER BY embedding <-> '{1,2,3}' DESC
 SELECT * FROM reason($$SELECT id FROM near ORDER BY embedding <-> '{1,2,3}' NULLS FIRST LIMIT 10$$);
 SELECT * FROM reason($$SELECT id FROM near ORDER BY embedding <=> '{1,2,3}' LIMIT 10$$);
 SELECT * FROM reason($$SELECT id FROM near ORDER BY embedding <-> ARRAY[random(), 0, 0]::real[] LIMIT 10$$);
+SELECT * FROM reason($$SELECT id FROM near ORDER BY embedding <-> ARRAY[row_number() OVER (), 0, 0]::real[] LIMIT 10$$);
+SELECT * FROM reason($$SELECT id FROM near ORDER BY embedding <-> ARRAY[generate_series(1, 2), 0, 0]::real[] LIMIT 10$$);
+SELECT * FROM reason($$SELECT id FROM near GROUP BY id, embedding ORDER BY embedding <-> ARRAY[count(*), 0, 0]::real[] LIMIT 10$$);
+SELECT * FROM reason($$SELECT id FROM near ORDER BY embedding <-> (SELECT ARRAY[count(*), 0, 0]::real[] FROM q) LIMIT 10$$);
 SELECT * FROM reason($$SELECT count(*) FROM near$$);
 -- an operator of the same name that is none of ours
 CREATE FUNCTION fake(real[], real[]) RETURNS float8 LANGUAGE sql IMMUTABLE AS 'SELECT 0::float8';
@@ -101,6 +105,39 @@ SET vector_fdw.exact = on;
 EXPLAIN (COSTS OFF) SELECT id FROM near2 ORDER BY embedding <-> '{1,2,3}' LIMIT 10;
 RESET vector_fdw.exact;
 EXPLAIN (COSTS OFF, FORMAT JSON) SELECT id FROM near ORDER BY embedding <-> '{1,2,3}' LIMIT 10;
+
+-- Cached plans follow the collection's definition, also one that was not there when they were made.
+SET plan_cache_mode = force_generic_plan;
+CREATE FOREIGN TABLE later (id bigint, year int, embedding real[]) SERVER vectord
+	OPTIONS (collection 'plans_later', schema_name 'plans');
+PREPARE by_l2(real[]) AS SELECT id FROM later ORDER BY embedding <-> $1 LIMIT 3;
+PREPARE by_cosine(real[]) AS SELECT id FROM later ORDER BY embedding <=> $1 LIMIT 3;
+PREPARE by_year(int) AS SELECT id FROM later WHERE year = $1;
+PREPARE of_year(int) AS SELECT count(*) FROM later WHERE year = $1;
+CREATE FUNCTION cached_plans() RETURNS TABLE (statement text, said text) LANGUAGE plpgsql AS $$
+BEGIN
+	FOREACH statement IN ARRAY '{by_l2(NULL),by_cosine(NULL),by_year(1),of_year(1)}'::text[] LOOP
+		FOR said IN EXECUTE 'EXPLAIN (COSTS OFF) EXECUTE ' || statement LOOP
+			IF said ~ '(Filter|Count|Search|Index):' THEN said := trim(said); RETURN NEXT; END IF;
+		END LOOP;
+	END LOOP;
+END $$;
+SELECT * FROM cached_plans();
+SET client_min_messages = warning;	-- as above
+SELECT vector_fdw.create_collection('plans_later', 'docs', 'embedding', index => 'flat', include => '{year}');
+SELECT * FROM cached_plans();
+SELECT vector_fdw.alter_collection('plans_later', metric => 'cosine', index => 'hnsw', include => '{}');
+SELECT * FROM cached_plans();
+-- what is rolled back is taken back
+BEGIN;
+SELECT vector_fdw.alter_collection('plans_later', include => '{year}');
+SELECT * FROM cached_plans() WHERE statement ~ 'year';
+ROLLBACK;
+SELECT * FROM cached_plans() WHERE statement ~ 'year';
+SELECT vector_fdw.drop_collection('plans_later');
+SELECT * FROM cached_plans() WHERE statement ~ 'by';
+RESET client_min_messages;
+RESET plan_cache_mode;
 
 -- System columns other than tableoid do not exist.
 EXPLAIN (COSTS OFF) SELECT id, ctid FROM near;

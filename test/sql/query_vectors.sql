@@ -39,6 +39,16 @@ SELECT (SELECT array_agg(t) FROM (SELECT id, embedding <-> '{0.1,0.2,-0.3}'::flo
 	= (SELECT array_agg(t) FROM (SELECT id, embedding <-> '{0.1,0.2,-0.3}'::float8[] AS d FROM docs8 ORDER BY d LIMIT 20) t) AS same;
 SELECT embedding FROM near8 ORDER BY embedding <-> '{1,2,-3}'::float8[] LIMIT 1;
 
+-- What has no value before there are rows: window functions, aggregates, sets.
+SELECT id FROM near WHERE id < 6 ORDER BY embedding <-> ARRAY[row_number() OVER (ORDER BY id DESC), 0, 0]::real[], id LIMIT 3;
+SELECT id FROM docs WHERE id < 6 ORDER BY embedding <-> ARRAY[row_number() OVER (ORDER BY id DESC), 0, 0]::real[], id LIMIT 3;
+SELECT count(*) FROM (SELECT id FROM near WHERE id < 6 ORDER BY embedding <-> ARRAY[row_number() OVER (), 0, 0]::real[] LIMIT 3) t;
+SELECT id, generate_series(1, 2) FROM near ORDER BY embedding <-> ARRAY[generate_series(1, 2), 0, 0]::real[], 1, 2 LIMIT 3;
+SELECT id, generate_series(1, 2) FROM docs ORDER BY embedding <-> ARRAY[generate_series(1, 2), 0, 0]::real[], 1, 2 LIMIT 3;
+SELECT id FROM near WHERE id < 6 GROUP BY id, embedding ORDER BY embedding <-> ARRAY[count(*) + 4, 1, -4]::real[] LIMIT 2;
+SELECT q.n, v.id FROM (SELECT count(*) AS n FROM docs GROUP BY id % 7) q CROSS JOIN LATERAL
+	(SELECT id FROM near ORDER BY embedding <-> ARRAY[q.n, 0, -q.n]::real[], id LIMIT 1) v ORDER BY 1, 2;
+
 SET client_min_messages = warning;
 SELECT count(vector_fdw.drop_collection(c)) FROM unnest('{qv_docs,qv_docs8}'::text[]) c;
 DROP SCHEMA query_vectors CASCADE;

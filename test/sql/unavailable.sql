@@ -31,6 +31,48 @@ MOVE ABSOLUTE 0 IN c;
 FETCH 2 FROM c;
 MOVE FORWARD ALL IN c;
 COMMIT;
+-- a cursor outlives the savepoint after which it was first read
+CREATE TABLE many (id int PRIMARY KEY, y int, embedding real[]);
+INSERT INTO many SELECT i, i % 2, ARRAY[i, 1] FROM generate_series(1, 3000) i;
+SELECT vector_fdw.create_collection('unavailable_many', 'many', 'embedding', include => '{y}');
+CREATE FOREIGN TABLE near_many (id int, y int, embedding real[]) SERVER nobody
+	OPTIONS (collection 'unavailable_many', schema_name 'unavailable', on_unavailable 'scan');
+BEGIN;
+DECLARE c CURSOR FOR SELECT id FROM near_many WHERE y = 1 ORDER BY embedding <-> '{0,1}';
+DECLARE h CURSOR WITH HOLD FOR SELECT id FROM near_many WHERE y = 1 ORDER BY embedding <-> '{0,1}';
+SAVEPOINT a;
+FETCH 3 FROM c;
+FETCH 1 FROM h;
+INSERT INTO many VALUES (0, 1, '{0,1}');
+SAVEPOINT b;
+FETCH 1 FROM c;
+ROLLBACK TO a;
+FETCH 2 FROM c;
+MOVE 300 FROM c;
+FETCH 2 FROM c;
+MOVE FORWARD ALL IN c;
+FETCH 1 FROM c;
+COMMIT;
+MOVE 1498 FROM h;
+FETCH 2 FROM h;
+CLOSE h;
+-- in a loop of PL/pgSQL that goes on after an error
+CREATE FUNCTION odd_ones() RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+	r record;
+	n int := 0;
+BEGIN
+	FOR r IN SELECT id FROM near_many WHERE y = 1 LOOP
+		BEGIN
+			n := n + 1 + 0 / (r.id % 3);
+		EXCEPTION WHEN division_by_zero THEN
+			n := n + 1;
+		END;
+	END LOOP;
+	RETURN n;
+END $$;
+SELECT odd_ones();
+SELECT vector_fdw.drop_collection('unavailable_many');
 -- rows of this transaction are there: it is the table itself
 BEGIN;
 INSERT INTO docs VALUES (1000, 'new', 1, '{1,2}');

@@ -216,7 +216,8 @@ TEST(Dispatcher, ASearchThatWaitsIsToldHowFarItsCollectionIsBeforeItsClientGives
 
 TEST(Dispatcher, ASearchDoesNotWaitForACollectionThatHasFailed) {
   StandingService service;
-  service.collection->Fail(Status(ErrorCode::SOURCE_REFUSED, "the table has no key any more"));
+  service.collection->Fail(Status(ErrorCode::SOURCE_REFUSED, "the table has no key any more"),
+                           /*needs_user=*/false);
   service.AskFor(5, 1);
   TickAndResume(&service.dispatcher, &service.sink);
   EXPECT_EQ(service.sink.count(), 0u);  // it may still be followed by what it was before

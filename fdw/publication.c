@@ -157,6 +157,7 @@ own_publication(void)
 
 /* ---- what a table's entry is and should be ---- */
 
+#if PG_VERSION_NUM >= 150000 /* columns and conditions of tables */
 static Bitmapset *
 columns_of_vector(Datum attributes)
 {
@@ -167,6 +168,7 @@ columns_of_vector(Datum attributes)
 		columns = bms_add_member(columns, vector->values[i]);
 	return columns;
 }
+#endif
 
 static Entry
 current_entry(Oid publication, Oid source)

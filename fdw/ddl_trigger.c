@@ -11,7 +11,8 @@
  *	 sql_drop			a dropped source takes its definitions along; dropped
  *						partitions and columns take rows and values
  *	 ddl_command_end	columns renamed, retyped or added again; partitions that
- *						come and go; another replica identity, unlogged tables
+ *						come and go; another replica identity, unlogged tables;
+ *						types whose stored values are sent in other bytes now
  *
  * They run in everybody's DDL. Their first step is to look at the statement and
  * at the small catalog, and nothing more happens unless a collection is
@@ -24,24 +25,30 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "commands/defrem.h"
 #include "commands/event_trigger.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
+#include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
+#include "parser/parse_type.h"
 #include "storage/lmgr.h"
 #include "utils/fmgrprotos.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 
 #include "fdw/definition.h"
 #include "fdw/owner_scope.h"
 #include "fdw/publication.h"
 #include "fdw/resync.h"
 #include "fdw/source_tree.h"
+#include "fdw/type_use.h"
 #include "fdw/vector_fdw.h"
 
 PG_FUNCTION_INFO_V1(vfdw_collection_changed);
 PG_FUNCTION_INFO_V1(vfdw_on_sql_drop);
 PG_FUNCTION_INFO_V1(vfdw_on_alter_table);
+PG_FUNCTION_INFO_V1(vfdw_on_alter_type);
 PG_FUNCTION_INFO_V1(vfdw_before_alter_table);
 PG_FUNCTION_INFO_V1(vfdw_on_table_rewrite);
 
@@ -287,6 +294,9 @@ vfdw_on_alter_table(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	if (change.rows)
 		changed = vfdw_sources_of(table);
+	/* Its rows may be values of other tables' columns. */
+	if (change.added != NIL || change.retyped != NIL)
+		changed = list_concat_unique_oid(changed, vfdw_sources_made_of(vfdw_row_types_of(table)));
 	concerned = sources_with_columns_of(table);
 	foreach (cell, concerned)
 	{
@@ -304,6 +314,44 @@ vfdw_on_alter_table(PG_FUNCTION_ARGS)
 	PG_RETURN_NULL();
 }
 
+/* The type whose values are sent in other bytes than before; InvalidOid: of none. */
+static Oid
+type_sent_otherwise(Node *statement)
+{
+	List *name = NIL;
+	ListCell *cell;
+
+	if (IsA(statement, AlterTableStmt))
+	{
+		AlterTableStmt *alter = castNode(AlterTableStmt, statement);
+		Oid relation = RangeVarGetRelid(alter->relation, NoLock, true);
+
+		return OidIsValid(relation) ? get_rel_type_id(relation) : InvalidOid;
+	}
+	/* A new label of an enum changes nothing that there is. */
+	if (IsA(statement, AlterEnumStmt) && castNode(AlterEnumStmt, statement)->oldVal != NULL)
+		name = castNode(AlterEnumStmt, statement)->typeName;
+	if (IsA(statement, AlterTypeStmt))
+	{
+		foreach (cell, castNode(AlterTypeStmt, statement)->options)
+		{
+			if (strcmp(lfirst_node(DefElem, cell)->defname, "send") == 0)
+				name = castNode(AlterTypeStmt, statement)->typeName;
+		}
+	}
+	return name != NIL ? LookupTypeNameOid(NULL, makeTypeNameFromNameList(name), true) : InvalidOid;
+}
+
+Datum
+vfdw_on_alter_type(PG_FUNCTION_ARGS)
+{
+	Oid type = type_sent_otherwise(event_of(fcinfo)->parsetree);
+
+	if (OidIsValid(type))
+		vfdw_resync_all(vfdw_sources_made_of(list_make1_oid(type)));
+	PG_RETURN_NULL();
+}
+
 /* ---- sql_drop ---- */
 
 typedef struct DroppedObjects
@@ -311,7 +359,8 @@ typedef struct DroppedObjects
 	List *tables;  /* of Oid */
 	List *columns; /* names, and at the same places the tables of */
 	List *column_tables;
-	bool any; /* of the kinds that can matter */
+	List *changed_types; /* of rows that lost one of their columns or attributes */
+	bool any;			 /* of the kinds that can matter */
 } DroppedObjects;
 
 static DroppedObjects
@@ -322,11 +371,11 @@ read_dropped_objects(void)
 	VfdwOwnerScope scope;
 
 	vfdw_begin_as_owner(&scope);
-	vfdw_run("SELECT objid, CASE object_type WHEN 'table column'"
+	vfdw_run("SELECT objid, CASE WHEN object_type IN ('table column', 'composite type column')"
 			 " THEN address_names[cardinality(address_names)] END, object_type = 'table'"
 			 " FROM pg_event_trigger_dropped_objects()"
 			 " WHERE NOT is_temporary AND object_type IN ('table', 'table column', 'index',"
-			 " 'table constraint', 'publication relation')",
+			 " 'composite type column', 'table constraint', 'publication relation')",
 			 SPI_OK_SELECT, 0, NULL, NULL, NULL);
 	dropped.any = SPI_processed > 0;
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -345,6 +394,8 @@ read_dropped_objects(void)
 		{
 			dropped.columns = lappend(dropped.columns, pstrdup(column));
 			dropped.column_tables = lappend_oid(dropped.column_tables, object);
+			dropped.changed_types =
+				list_concat_unique_oid(dropped.changed_types, vfdw_row_types_of(object));
 		}
 		MemoryContextSwitchTo(spi);
 	}
@@ -405,6 +456,7 @@ after_drop(void)
 	foreach (cell, without_column)
 		vfdw_warn_of_missing_columns(lfirst_oid(cell));
 	changed = list_concat_unique_oid(sources_of_dropped_partitions(&dropped), without_column);
+	changed = list_concat_unique_oid(changed, vfdw_sources_made_of(dropped.changed_types));
 	/* An index or constraint may have been somebody's replica identity. */
 	foreach (cell, vfdw_sources())
 	{

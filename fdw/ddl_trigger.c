@@ -11,8 +11,9 @@
  *	 sql_drop			a dropped source takes its definitions along; dropped
  *						partitions and columns take rows and values
  *	 ddl_command_end	columns renamed, retyped or added again; partitions that
- *						come and go; another replica identity, unlogged tables;
- *						types whose stored values are sent in other bytes now
+ *						come and go; children that are none; another replica
+ *						identity, unlogged tables; types whose stored values are
+ *						sent in other bytes now
  *
  * They run in everybody's DDL. Their first step is to look at the statement and
  * at the small catalog, and nothing more happens unless a collection is
@@ -25,7 +26,7 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
-#include "commands/defrem.h"
+#include "catalog/pg_inherits.h"
 #include "commands/event_trigger.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
@@ -76,7 +77,9 @@ event_of(FunctionCallInfo fcinfo)
 
 typedef struct Change
 {
-	RangeVar *table;	/* NULL: nothing that concerns collections */
+	RangeVar *table;	/* altered, or got a partition; NULL: nothing that concerns collections */
+	RangeVar *child;	/* inherits from the parents now, without being a partition */
+	List *parents;		/* of RangeVar */
 	List *dropped;		/* names of columns */
 	List *retyped;		/* names of columns */
 	List *added;		/* names of columns */
@@ -100,6 +103,9 @@ add_command(Change *change, const AlterTableCmd *command)
 		case AT_AddColumn:
 			change->added = lappend(change->added, castNode(ColumnDef, command->def)->colname);
 			break;
+		case AT_AddInherit:
+			change->parents = lappend(change->parents, castNode(RangeVar, command->def));
+			break;
 		case AT_SetUnLogged:
 			change->unlogged = true;
 			change->rows = true;
@@ -116,6 +122,18 @@ add_command(Change *change, const AlterTableCmd *command)
 	}
 }
 
+static void
+add_creation(Change *change, const CreateStmt *create)
+{
+	if (create->partbound != NULL)
+		change->table = linitial_node(RangeVar, create->inhRelations);
+	else
+	{
+		change->child = create->relation;
+		change->parents = create->inhRelations;
+	}
+}
+
 static Change
 read_change(Node *statement)
 {
@@ -126,9 +144,9 @@ read_change(Node *statement)
 	{
 		AlterTableStmt *alter = castNode(AlterTableStmt, statement);
 
-		if (alter->objtype != OBJECT_TABLE)
+		if (alter->objtype != OBJECT_TABLE && alter->objtype != OBJECT_FOREIGN_TABLE)
 			return change;
-		change.table = alter->relation;
+		change.table = change.child = alter->relation;
 		foreach (cell, alter->cmds)
 			add_command(&change, lfirst_node(AlterTableCmd, cell));
 	}
@@ -142,8 +160,10 @@ read_change(Node *statement)
 		change.renamed_from = rename->subname;
 		change.renamed_to = rename->newname;
 	}
-	else if (IsA(statement, CreateStmt) && castNode(CreateStmt, statement)->partbound != NULL)
-		change.table = linitial_node(RangeVar, castNode(CreateStmt, statement)->inhRelations);
+	else if (IsA(statement, CreateStmt))
+		add_creation(&change, castNode(CreateStmt, statement));
+	else if (IsA(statement, CreateForeignTableStmt))
+		add_creation(&change, &castNode(CreateForeignTableStmt, statement)->base);
 	return change;
 }
 
@@ -278,39 +298,75 @@ follow_columns(Oid source, const Change *change)
 	return changed;
 }
 
-Datum
-vfdw_on_alter_table(PG_FUNCTION_ARGS)
+/*
+ * The rows of a child are rows of its parent, with keys that need not differ. What is served is
+ * true no more; vectord sees the child itself (definition_reader.cpp), and sees when it is gone.
+ */
+static void
+follow_parents(const Change *change)
 {
-	Change change = read_change(event_of(fcinfo)->parsetree);
-	List *concerned;
-	List *changed = NIL;
-	Oid table;
 	ListCell *cell;
 
-	if (change.table == NULL || vfdw_sources() == NIL)
-		PG_RETURN_NULL();
-	table = RangeVarGetRelid(change.table, NoLock, true); /* if it still has that name */
-	if (!OidIsValid(table))
-		PG_RETURN_NULL();
-	if (change.rows)
-		changed = vfdw_sources_of(table);
+	foreach (cell, change->parents)
+	{
+		Oid parent = RangeVarGetRelid(lfirst(cell), NoLock, true);
+		Oid child = RangeVarGetRelid(change->child, NoLock, true);
+
+		/* CREATE TABLE IF NOT EXISTS may have done nothing. */
+		if (!OidIsValid(parent) || !vfdw_is_source(parent) ||
+			!list_member_oid(find_inheritance_children(parent, NoLock), child))
+			continue;
+		ereport(WARNING,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the collections of table %s do not follow it any more",
+						vfdw_qualified_name(parent)),
+				 errdetail("Table %s inherits from it, and no key is unique across both of them.",
+						   vfdw_qualified_name(child)),
+				 errhint("They are copied anew once no table inherits from it: use ALTER TABLE %s "
+						 "NO INHERIT %s, or a partitioned table.",
+						 vfdw_qualified_name(child), vfdw_qualified_name(parent))));
+		vfdw_resync(parent);
+	}
+}
+
+static void
+follow_table(Oid table, const Change *change)
+{
+	List *concerned = sources_with_columns_of(table);
+	List *changed = change->rows ? vfdw_sources_of(table) : NIL;
+	ListCell *cell;
+
 	/* Its rows may be values of other tables' columns. */
-	if (change.added != NIL || change.retyped != NIL)
+	if (change->added != NIL || change->retyped != NIL)
 		changed = list_concat_unique_oid(changed, vfdw_sources_made_of(vfdw_row_types_of(table)));
-	concerned = sources_with_columns_of(table);
 	foreach (cell, concerned)
 	{
-		if (follow_columns(lfirst_oid(cell), &change))
+		if (follow_columns(lfirst_oid(cell), change))
 			changed = list_append_unique_oid(changed, lfirst_oid(cell));
 	}
 	foreach (cell, list_union_oid(concerned, vfdw_sources_of(table)))
 	{
 		bool is_altered = lfirst_oid(cell) == table;
 
-		if (republish(lfirst_oid(cell), is_altered, is_altered && change.unlogged))
+		if (republish(lfirst_oid(cell), is_altered, is_altered && change->unlogged))
 			changed = list_append_unique_oid(changed, lfirst_oid(cell));
 	}
 	vfdw_resync_all(changed);
+}
+
+Datum
+vfdw_on_alter_table(PG_FUNCTION_ARGS)
+{
+	Change change = read_change(event_of(fcinfo)->parsetree);
+	Oid table;
+
+	if ((change.table == NULL && change.parents == NIL) || vfdw_sources() == NIL)
+		PG_RETURN_NULL();
+	follow_parents(&change);
+	/* If it still has that name. */
+	table = change.table != NULL ? RangeVarGetRelid(change.table, NoLock, true) : InvalidOid;
+	if (OidIsValid(table))
+		follow_table(table, &change);
 	PG_RETURN_NULL();
 }
 

@@ -291,10 +291,11 @@ CREATE EVENT TRIGGER vector_fdw_table_rewrite ON table_rewrite
 ALTER EVENT TRIGGER vector_fdw_table_rewrite ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER vector_fdw_table_rewrite IS 'has vectord copy rewritten sources anew';
 
-CREATE EVENT TRIGGER vector_fdw_alter_table ON ddl_command_end WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE')
+CREATE EVENT TRIGGER vector_fdw_alter_table ON ddl_command_end
+	WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'ALTER FOREIGN TABLE', 'CREATE FOREIGN TABLE')
 	EXECUTE FUNCTION vector_fdw.on_alter_table();
 ALTER EVENT TRIGGER vector_fdw_alter_table ENABLE ALWAYS;
-COMMENT ON EVENT TRIGGER vector_fdw_alter_table IS 'follows columns, partitions and replica identities of sources';
+COMMENT ON EVENT TRIGGER vector_fdw_alter_table IS 'follows columns, partitions, children and replica identities of sources';
 
 CREATE EVENT TRIGGER vector_fdw_alter_type ON ddl_command_end WHEN TAG IN ('ALTER TYPE')
 	EXECUTE FUNCTION vector_fdw.on_alter_type();

@@ -33,6 +33,7 @@ enum Field : size_t {
   kBaseType,
   kBaseModifier,
   kPgvectorType,
+  kChild,  // a table that inherits from the source without being a partition
   kFieldCount
 };
 
@@ -51,7 +52,10 @@ SELECT c.name, c.definition_id::text, c.loaded, c.metric, c."index", c.options::
                          WHERE d.classid = 'pg_type'::regclass AND d.objid = b.oid
                            AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
                            AND e.extname = 'vector')
-            THEN b.typname END
+            THEN b.typname END,
+       CASE WHEN r.relkind = 'r'
+            THEN (SELECT min(i.inhrelid)::regclass::text FROM pg_inherits i WHERE i.inhparent = r.oid)
+            END
 FROM vector_fdw.collection c
 LEFT JOIN pg_class r ON r.oid = c.source
 LEFT JOIN pg_namespace n ON n.oid = r.relnamespace
@@ -220,6 +224,11 @@ Status DecodeHead(const std::string& database, const PgRow& row, Definition* def
                    "Drop the collection with vector_fdw.drop_collection().");
   if (Text(row, kRelationKind) != "r" && Text(row, kRelationKind) != "p")
     return Refused(*definition, definition->QualifiedTable() + " is no table.");
+  if (row[kChild])
+    return Refused(*definition,
+                   "Table " + *row[kChild] + " inherits from " + definition->QualifiedTable() +
+                       ", and no key is unique across both of them.",
+                   "It is copied anew once no table inherits from it.");
   return {};
 }
 

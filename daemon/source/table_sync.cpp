@@ -16,14 +16,15 @@
 namespace vectord {
 namespace {
 
-// Relations of the table that hold rows and that the publication lacks, or of which it lacks
-// columns
-// ($2) that we need. prattrs is asked for by way of JSON, since there is none before 15.
+// The table, or those of its partitions, that hold rows and that the publication lacks, or of which
+// it lacks columns ($2) that we need. prattrs is asked for by way of JSON, since there is none
+// before 15.
 constexpr char kUnpublishedQuery[] = R"(
 WITH RECURSIVE tree AS (
   SELECT $1::oid AS oid
   UNION
   SELECT i.inhrelid FROM pg_inherits i JOIN tree ON i.inhparent = tree.oid
+  JOIN pg_class p ON p.oid = i.inhrelid WHERE p.relispartition
 ), published AS (
   SELECT p.relid, to_jsonb(p) -> 'attrs' AS columns FROM pg_get_publication_tables(')" VFDW_PUBLICATION
                                      R"(') p

@@ -46,6 +46,15 @@ double SecondsSince(int64_t start_ns) {
   return static_cast<double>(SteadyNowNs() - start_ns) / 1e9;
 }
 
+// All that is committed later has its commit record there or behind.
+Result<Lsn> ReadPosition(PgConnection* connection) {
+  VFDW_ASSIGN_OR_RETURN(
+      const PgRows rows,
+      connection->Exec("SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() "
+                       "ELSE pg_current_wal_insert_lsn() END::text"));
+  return ParseLsn(rows.at(0).at(0).value_or("")).value_or(Lsn::kNone);
+}
+
 // Unique in the cluster, also among daemons of the same name.
 std::string NewCopySlotName(const std::string& slot_name) {
   static std::atomic<uint32_t> count{0};
@@ -116,6 +125,7 @@ Status TableSync::TakeSnapshot() {
   VFDW_RETURN_IF_ERROR(CheckPublished(connection.get()));
   VFDW_ASSIGN_OR_RETURN(const std::string storage,
                         ReadStorageIdentity(connection.get(), source_.definition->table_oid));
+  VFDW_ASSIGN_OR_RETURN(const Lsn slot_began, ReadPosition(connection.get()));
   connection.reset();
 
   VFDW_ASSIGN_OR_RETURN(auto replication, ReplicationConnection::Connect(source_.dsn, stop_));
@@ -132,7 +142,7 @@ Status TableSync::TakeSnapshot() {
                       0);
         });
       }));
-  feed_->SetStart(created.consistent_point);
+  feed_->SetStart(slot_began, created.consistent_point);
   // The slot goes with its connection, so that it keeps no WAL while rows are copied.
   VFDW_RETURN_IF_ERROR(
       copy_.Begin(created.snapshot_name, storage, [&replication] { replication.reset(); }));

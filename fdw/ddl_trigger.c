@@ -11,7 +11,9 @@
  *	 sql_drop			a dropped source takes its definitions along; dropped
  *						partitions and columns take rows and values
  *	 ddl_command_end	columns renamed, retyped or added again; partitions that
- *						come and go; another replica identity, unlogged tables
+ *						come and go; children that are none; another replica
+ *						identity, unlogged tables; types whose stored values are
+ *						sent in other bytes now
  *
  * They run in everybody's DDL. Their first step is to look at the statement and
  * at the small catalog, and nothing more happens unless a collection is
@@ -24,24 +26,30 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "catalog/pg_inherits.h"
 #include "commands/event_trigger.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
+#include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
+#include "parser/parse_type.h"
 #include "storage/lmgr.h"
 #include "utils/fmgrprotos.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 
 #include "fdw/definition.h"
 #include "fdw/owner_scope.h"
 #include "fdw/publication.h"
 #include "fdw/resync.h"
 #include "fdw/source_tree.h"
+#include "fdw/type_use.h"
 #include "fdw/vector_fdw.h"
 
 PG_FUNCTION_INFO_V1(vfdw_collection_changed);
 PG_FUNCTION_INFO_V1(vfdw_on_sql_drop);
 PG_FUNCTION_INFO_V1(vfdw_on_alter_table);
+PG_FUNCTION_INFO_V1(vfdw_on_alter_type);
 PG_FUNCTION_INFO_V1(vfdw_before_alter_table);
 PG_FUNCTION_INFO_V1(vfdw_on_table_rewrite);
 
@@ -69,7 +77,9 @@ event_of(FunctionCallInfo fcinfo)
 
 typedef struct Change
 {
-	RangeVar *table;	/* NULL: nothing that concerns collections */
+	RangeVar *table;	/* altered, or got a partition; NULL: nothing that concerns collections */
+	RangeVar *child;	/* inherits from the parents now, without being a partition */
+	List *parents;		/* of RangeVar */
 	List *dropped;		/* names of columns */
 	List *retyped;		/* names of columns */
 	List *added;		/* names of columns */
@@ -93,6 +103,9 @@ add_command(Change *change, const AlterTableCmd *command)
 		case AT_AddColumn:
 			change->added = lappend(change->added, castNode(ColumnDef, command->def)->colname);
 			break;
+		case AT_AddInherit:
+			change->parents = lappend(change->parents, castNode(RangeVar, command->def));
+			break;
 		case AT_SetUnLogged:
 			change->unlogged = true;
 			change->rows = true;
@@ -109,6 +122,18 @@ add_command(Change *change, const AlterTableCmd *command)
 	}
 }
 
+static void
+add_creation(Change *change, const CreateStmt *create)
+{
+	if (create->partbound != NULL)
+		change->table = linitial_node(RangeVar, create->inhRelations);
+	else
+	{
+		change->child = create->relation;
+		change->parents = create->inhRelations;
+	}
+}
+
 static Change
 read_change(Node *statement)
 {
@@ -119,9 +144,9 @@ read_change(Node *statement)
 	{
 		AlterTableStmt *alter = castNode(AlterTableStmt, statement);
 
-		if (alter->objtype != OBJECT_TABLE)
+		if (alter->objtype != OBJECT_TABLE && alter->objtype != OBJECT_FOREIGN_TABLE)
 			return change;
-		change.table = alter->relation;
+		change.table = change.child = alter->relation;
 		foreach (cell, alter->cmds)
 			add_command(&change, lfirst_node(AlterTableCmd, cell));
 	}
@@ -135,8 +160,10 @@ read_change(Node *statement)
 		change.renamed_from = rename->subname;
 		change.renamed_to = rename->newname;
 	}
-	else if (IsA(statement, CreateStmt) && castNode(CreateStmt, statement)->partbound != NULL)
-		change.table = linitial_node(RangeVar, castNode(CreateStmt, statement)->inhRelations);
+	else if (IsA(statement, CreateStmt))
+		add_creation(&change, castNode(CreateStmt, statement));
+	else if (IsA(statement, CreateForeignTableStmt))
+		add_creation(&change, &castNode(CreateForeignTableStmt, statement)->base);
 	return change;
 }
 
@@ -271,36 +298,113 @@ follow_columns(Oid source, const Change *change)
 	return changed;
 }
 
-Datum
-vfdw_on_alter_table(PG_FUNCTION_ARGS)
+/*
+ * The rows of a child are rows of its parent, with keys that need not differ. What is served is
+ * true no more; vectord sees the child itself (definition_reader.cpp), and sees when it is gone.
+ */
+static void
+follow_parents(const Change *change)
 {
-	Change change = read_change(event_of(fcinfo)->parsetree);
-	List *concerned;
-	List *changed = NIL;
-	Oid table;
 	ListCell *cell;
 
-	if (change.table == NULL || vfdw_sources() == NIL)
-		PG_RETURN_NULL();
-	table = RangeVarGetRelid(change.table, NoLock, true); /* if it still has that name */
-	if (!OidIsValid(table))
-		PG_RETURN_NULL();
-	if (change.rows)
-		changed = vfdw_sources_of(table);
-	concerned = sources_with_columns_of(table);
+	foreach (cell, change->parents)
+	{
+		Oid parent = RangeVarGetRelid(lfirst(cell), NoLock, true);
+		Oid child = RangeVarGetRelid(change->child, NoLock, true);
+
+		/* CREATE TABLE IF NOT EXISTS may have done nothing. */
+		if (!OidIsValid(parent) || !vfdw_is_source(parent) ||
+			!list_member_oid(find_inheritance_children(parent, NoLock), child))
+			continue;
+		ereport(WARNING,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the collections of table %s do not follow it any more",
+						vfdw_qualified_name(parent)),
+				 errdetail("Table %s inherits from it, and no key is unique across both of them.",
+						   vfdw_qualified_name(child)),
+				 errhint("They are copied anew once no table inherits from it: use ALTER TABLE %s "
+						 "NO INHERIT %s, or a partitioned table.",
+						 vfdw_qualified_name(child), vfdw_qualified_name(parent))));
+		vfdw_resync(parent);
+	}
+}
+
+static void
+follow_table(Oid table, const Change *change)
+{
+	List *concerned = sources_with_columns_of(table);
+	List *changed = change->rows ? vfdw_sources_of(table) : NIL;
+	ListCell *cell;
+
+	/* Its rows may be values of other tables' columns. */
+	if (change->added != NIL || change->retyped != NIL)
+		changed = list_concat_unique_oid(changed, vfdw_sources_made_of(vfdw_row_types_of(table)));
 	foreach (cell, concerned)
 	{
-		if (follow_columns(lfirst_oid(cell), &change))
+		if (follow_columns(lfirst_oid(cell), change))
 			changed = list_append_unique_oid(changed, lfirst_oid(cell));
 	}
 	foreach (cell, list_union_oid(concerned, vfdw_sources_of(table)))
 	{
 		bool is_altered = lfirst_oid(cell) == table;
 
-		if (republish(lfirst_oid(cell), is_altered, is_altered && change.unlogged))
+		if (republish(lfirst_oid(cell), is_altered, is_altered && change->unlogged))
 			changed = list_append_unique_oid(changed, lfirst_oid(cell));
 	}
 	vfdw_resync_all(changed);
+}
+
+Datum
+vfdw_on_alter_table(PG_FUNCTION_ARGS)
+{
+	Change change = read_change(event_of(fcinfo)->parsetree);
+	Oid table;
+
+	if ((change.table == NULL && change.parents == NIL) || vfdw_sources() == NIL)
+		PG_RETURN_NULL();
+	follow_parents(&change);
+	/* If it still has that name. */
+	table = change.table != NULL ? RangeVarGetRelid(change.table, NoLock, true) : InvalidOid;
+	if (OidIsValid(table))
+		follow_table(table, &change);
+	PG_RETURN_NULL();
+}
+
+/* The type whose values are sent in other bytes than before; InvalidOid: of none. */
+static Oid
+type_sent_otherwise(Node *statement)
+{
+	List *name = NIL;
+	ListCell *cell;
+
+	if (IsA(statement, AlterTableStmt))
+	{
+		AlterTableStmt *alter = castNode(AlterTableStmt, statement);
+		Oid relation = RangeVarGetRelid(alter->relation, NoLock, true);
+
+		return OidIsValid(relation) ? get_rel_type_id(relation) : InvalidOid;
+	}
+	/* A new label of an enum changes nothing that there is. */
+	if (IsA(statement, AlterEnumStmt) && castNode(AlterEnumStmt, statement)->oldVal != NULL)
+		name = castNode(AlterEnumStmt, statement)->typeName;
+	if (IsA(statement, AlterTypeStmt))
+	{
+		foreach (cell, castNode(AlterTypeStmt, statement)->options)
+		{
+			if (strcmp(lfirst_node(DefElem, cell)->defname, "send") == 0)
+				name = castNode(AlterTypeStmt, statement)->typeName;
+		}
+	}
+	return name != NIL ? LookupTypeNameOid(NULL, makeTypeNameFromNameList(name), true) : InvalidOid;
+}
+
+Datum
+vfdw_on_alter_type(PG_FUNCTION_ARGS)
+{
+	Oid type = type_sent_otherwise(event_of(fcinfo)->parsetree);
+
+	if (OidIsValid(type))
+		vfdw_resync_all(vfdw_sources_made_of(list_make1_oid(type)));
 	PG_RETURN_NULL();
 }
 
@@ -311,7 +415,8 @@ typedef struct DroppedObjects
 	List *tables;  /* of Oid */
 	List *columns; /* names, and at the same places the tables of */
 	List *column_tables;
-	bool any; /* of the kinds that can matter */
+	List *changed_types; /* of rows that lost one of their columns or attributes */
+	bool any;			 /* of the kinds that can matter */
 } DroppedObjects;
 
 static DroppedObjects
@@ -322,11 +427,11 @@ read_dropped_objects(void)
 	VfdwOwnerScope scope;
 
 	vfdw_begin_as_owner(&scope);
-	vfdw_run("SELECT objid, CASE object_type WHEN 'table column'"
+	vfdw_run("SELECT objid, CASE WHEN object_type IN ('table column', 'composite type column')"
 			 " THEN address_names[cardinality(address_names)] END, object_type = 'table'"
 			 " FROM pg_event_trigger_dropped_objects()"
 			 " WHERE NOT is_temporary AND object_type IN ('table', 'table column', 'index',"
-			 " 'table constraint', 'publication relation')",
+			 " 'composite type column', 'table constraint', 'publication relation')",
 			 SPI_OK_SELECT, 0, NULL, NULL, NULL);
 	dropped.any = SPI_processed > 0;
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -345,6 +450,8 @@ read_dropped_objects(void)
 		{
 			dropped.columns = lappend(dropped.columns, pstrdup(column));
 			dropped.column_tables = lappend_oid(dropped.column_tables, object);
+			dropped.changed_types =
+				list_concat_unique_oid(dropped.changed_types, vfdw_row_types_of(object));
 		}
 		MemoryContextSwitchTo(spi);
 	}
@@ -405,6 +512,7 @@ after_drop(void)
 	foreach (cell, without_column)
 		vfdw_warn_of_missing_columns(lfirst_oid(cell));
 	changed = list_concat_unique_oid(sources_of_dropped_partitions(&dropped), without_column);
+	changed = list_concat_unique_oid(changed, vfdw_sources_made_of(dropped.changed_types));
 	/* An index or constraint may have been somebody's replica identity. */
 	foreach (cell, vfdw_sources())
 	{

@@ -225,14 +225,20 @@ obstacle_of_table(Relation table)
 	return NULL;
 }
 
-/* Why changes of the table, or of one of its partitions, cannot be published; NULL: they can. */
+/*
+ * Why changes of the table, or of one of its partitions, cannot be published; NULL: they can. That
+ * other tables inherit from it does not matter here: vectord refuses to follow it as long as they
+ * do, and the publication stays ready for when they do not.
+ */
 static char *
 obstacle(Oid source, bool wait)
 {
+	bool is_partitioned = get_rel_relkind(source) == RELKIND_PARTITIONED_TABLE;
 	char *reason = NULL;
 	ListCell *cell;
 
-	foreach (cell, find_all_inheritors(source, NoLock, NULL))
+	foreach (cell,
+			 is_partitioned ? find_all_inheritors(source, NoLock, NULL) : list_make1_oid(source))
 	{
 		Relation table = open_for_look(lfirst_oid(cell), wait);
 

@@ -272,6 +272,10 @@ CREATE FUNCTION vector_fdw.on_alter_table() RETURNS event_trigger
 LANGUAGE C AS 'MODULE_PATHNAME', 'vfdw_on_alter_table';
 COMMENT ON FUNCTION vector_fdw.on_alter_table() IS 'follows renamed columns; has vectord copy anew what the stream of changes does not tell';
 
+CREATE FUNCTION vector_fdw.on_alter_type() RETURNS event_trigger
+LANGUAGE C AS 'MODULE_PATHNAME', 'vfdw_on_alter_type';
+COMMENT ON FUNCTION vector_fdw.on_alter_type() IS 'has vectord copy anew what holds values of an altered type';
+
 CREATE EVENT TRIGGER vector_fdw_sql_drop ON sql_drop
 	EXECUTE FUNCTION vector_fdw.on_sql_drop();
 ALTER EVENT TRIGGER vector_fdw_sql_drop ENABLE ALWAYS;
@@ -287,7 +291,13 @@ CREATE EVENT TRIGGER vector_fdw_table_rewrite ON table_rewrite
 ALTER EVENT TRIGGER vector_fdw_table_rewrite ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER vector_fdw_table_rewrite IS 'has vectord copy rewritten sources anew';
 
-CREATE EVENT TRIGGER vector_fdw_alter_table ON ddl_command_end WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE')
+CREATE EVENT TRIGGER vector_fdw_alter_table ON ddl_command_end
+	WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'ALTER FOREIGN TABLE', 'CREATE FOREIGN TABLE')
 	EXECUTE FUNCTION vector_fdw.on_alter_table();
 ALTER EVENT TRIGGER vector_fdw_alter_table ENABLE ALWAYS;
-COMMENT ON EVENT TRIGGER vector_fdw_alter_table IS 'follows columns, partitions and replica identities of sources';
+COMMENT ON EVENT TRIGGER vector_fdw_alter_table IS 'follows columns, partitions, children and replica identities of sources';
+
+CREATE EVENT TRIGGER vector_fdw_alter_type ON ddl_command_end WHEN TAG IN ('ALTER TYPE')
+	EXECUTE FUNCTION vector_fdw.on_alter_type();
+ALTER EVENT TRIGGER vector_fdw_alter_type ENABLE ALWAYS;
+COMMENT ON EVENT TRIGGER vector_fdw_alter_type IS 'has vectord copy anew what holds values of an altered type';

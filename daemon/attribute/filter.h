@@ -57,8 +57,9 @@ class Filter {
     int depth = 1;
   };
 
-  // MALFORMED_MESSAGE, COLUMN_MISSING, WRONG_TYPE (the condition is not one of the column's type)
-  // or LIMIT_EXCEEDED (too deep). REQUIRES: nodes are not empty.
+  // MALFORMED_MESSAGE, COLUMN_MISSING, WRONG_TYPE (the condition is not one of the column's type),
+  // NOT_READY (the column is of an older type) or LIMIT_EXCEEDED (too deep). REQUIRES: nodes are
+  // not empty.
   static Result<std::shared_ptr<const Filter>> Compile(const std::vector<vfdw::FilterNode>& nodes,
                                                        const std::vector<FilterColumn>& columns);
 

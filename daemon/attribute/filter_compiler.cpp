@@ -231,11 +231,22 @@ Result<Node> CompileLeaf(const FilterNode& wire, const FilterColumn& column) {
   }
 }
 
+Status OfOlderType(const FilterNode& wire, const FilterColumn& column) {
+  return Status(ErrorCode::NOT_READY,
+                "column \"" + column.name + "\" of the collection does not have its new type yet",
+                "Its values are of the type with OID " + std::to_string(column.type_oid) +
+                    ", but a condition is on the type with OID " + std::to_string(wire.type_oid) +
+                    ".");
+}
+
 Result<FilterColumn> FindColumn(const FilterNode& wire, const std::vector<FilterColumn>& columns) {
   for (const FilterColumn& column : columns) {
     if (column.name != wire.column) continue;
     FilterColumn found = column;
-    if (wire.type_oid != 0) found.type_oid = wire.type_oid;
+    if (wire.type_oid == 0 || wire.type_oid == column.type_oid) return found;
+    // It may be a domain over the other, or else its rows are those of before an ALTER TABLE.
+    if (column.type_oid < kFirstUserTypeOid) return OfOlderType(wire, column);
+    found.type_oid = wire.type_oid;
     return found;
   }
   return Status(ErrorCode::COLUMN_MISSING,

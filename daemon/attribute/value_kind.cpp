@@ -6,9 +6,6 @@ namespace {
 
 using vfdw::ValueEncoding;
 
-// The first OID that a type made by a user can have: FirstNormalObjectId of access/transam.h.
-constexpr uint32_t kFirstUserTypeOid = 16384;
-
 struct BinaryKind {
   uint32_t type_oid;
   ValueKind kind;

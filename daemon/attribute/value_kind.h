@@ -35,6 +35,9 @@ ValueKind ValueKindOf(vfdw::ValueEncoding encoding, uint32_t type_oid);
 inline bool HasEquality(ValueKind kind) { return kind != ValueKind::kNone; }
 inline bool HasOrder(ValueKind kind) { return HasEquality(kind) && kind != ValueKind::kOpaque; }
 
+// The first OID that a type made by a user can have: FirstNormalObjectId of access/transam.h.
+constexpr uint32_t kFirstUserTypeOid = 16384;
+
 // Types that filters know by name. OIDs of pg_type.dat, which never change.
 constexpr uint32_t kOidTypeOid = 26, kBpcharTypeOid = 1042, kJsonbTypeOid = 3802;
 

@@ -1,7 +1,8 @@
 // search_handler.cpp - a search: from the request to its first batch of rows.
 //
 // Order of the checks: message, collection, set, its table, columns, query. Nothing is allocated by
-// numbers of the request before they are checked.
+// numbers of the request before they are checked. A set that is too old for the request is not asked
+// what it has: the request may speak of columns as they are in the set that it waits for.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -24,12 +25,10 @@ using vfdw::SearchRequest;
 
 // A request made ready to run.
 struct Search {
-  std::shared_ptr<Collection> collection;
   std::shared_ptr<const SegmentSet> set;
   Query query;
   std::vector<OutputColumn> columns;
   bool count_only = false;
-  bool must_wait = false;  // for changes up to min_lsn
 };
 
 Status InvalidParameter(const char* name, const std::string& value, const std::string& allowed) {
@@ -119,17 +118,20 @@ std::vector<FilterColumn> FilterColumns(const Definition& definition) {
   return columns;
 }
 
-Result<Search> Prepare(Service& service, const RequestContext& context,
-                       const SearchRequest& request) {
-  VFDW_RETURN_IF_ERROR(CheckNumbers(request, !context.raw.empty()));
+// For changes up to min_lsn. Asked before the set is taken, which may only be newer.
+bool MustWait(const Collection& collection, const SearchRequest& request) {
+  const uint64_t applied_lsn = collection.applied_lsn();
+  // 0: the collection does not follow its table, so no wait could help.
+  return request.consistency != static_cast<uint8_t>(Consistency::kEventual) &&
+         request.resume.generation == 0 && applied_lsn != 0 && applied_lsn < request.min_lsn;
+}
+
+// REQUIRES: CheckNumbers() found nothing.
+Result<Search> Prepare(const RequestContext& context, const SearchRequest& request,
+                       const Collection& collection) {
   Search search;
   VFDW_ASSIGN_OR_RETURN(search.query.vector, ReadVector(context.raw));
-  VFDW_ASSIGN_OR_RETURN(search.collection,
-                        service.catalog->Find(request.collection.database,
-                                              request.collection.schema, request.collection.name));
-  // Before the set is taken, which may only be newer than that.
-  const uint64_t applied_lsn = search.collection->applied_lsn();
-  VFDW_ASSIGN_OR_RETURN(search.set, ChooseSet(*search.collection, request));
+  VFDW_ASSIGN_OR_RETURN(search.set, ChooseSet(collection, request));
   const Definition& built_by = *search.set->definition;
   VFDW_RETURN_IF_ERROR(built_by.CheckTable(request.collection.table_oid));
   VFDW_RETURN_IF_ERROR(CheckVectorColumn(built_by, request.vector_column));
@@ -141,7 +143,7 @@ Result<Search> Prepare(Service& service, const RequestContext& context,
   query.k = request.k;
   query.exact = request.exact;
   // An effort may have been altered since the set was built: that needs no rebuild.
-  const auto definition = search.collection->definition();
+  const auto definition = collection.definition();
   query.ef_search = request.ef_search != 0 ? request.ef_search : definition->ef_search;
   query.nprobe = request.nprobe != 0 ? request.nprobe : definition->nprobe;
   query.oversample = definition->oversample;
@@ -160,10 +162,6 @@ Result<Search> Prepare(Service& service, const RequestContext& context,
     VFDW_ASSIGN_OR_RETURN(query.filter, Filter::Compile(request.filter, FilterColumns(built_by)));
   }
   VFDW_RETURN_IF_ERROR(CheckQuery(*search.set, query));
-  // 0: the collection does not follow its table, so no wait could help.
-  search.must_wait = request.consistency != static_cast<uint8_t>(Consistency::kEventual) &&
-                     request.resume.generation == 0 && applied_lsn != 0 &&
-                     applied_lsn < request.min_lsn;
   return search;
 }
 
@@ -237,16 +235,18 @@ Reply HandleSearch(Service& service, RequestContext& context) {
   SearchRequest request;
   if (Status status = vfdw::Decode(context.body, &request); !status.ok())
     return Reply::Error(std::move(status));
-  Result<Search> prepared = Prepare(service, context, request);
+  if (Status status = CheckNumbers(request, !context.raw.empty()); !status.ok())
+    return Reply::Error(std::move(status));
+  const auto collection = service.catalog->Find(request.collection.database,
+                                                request.collection.schema, request.collection.name);
+  if (!collection.ok()) return Reply::Error(collection.status());
+  if (MustWait(**collection, request)) {
+    if (std::optional<Reply> reply = Await(service, context, *collection, request.min_lsn))
+      return std::move(*reply);
+  }
+  Result<Search> prepared = Prepare(context, request, **collection);
   if (!prepared.ok()) return Reply::Error(prepared.status());
   Search search = std::move(prepared).value();
-  if (search.must_wait) {
-    if (std::optional<Reply> reply = Await(service, context, search.collection, request.min_lsn))
-      return std::move(*reply);
-    prepared = Prepare(service, context, request);  // the set may be another one now
-    if (!prepared.ok()) return Reply::Error(prepared.status());
-    search = std::move(prepared).value();
-  }
   if (!context.has_long_slot && IsLongSearch(search)) return Reply::NeedsLongSlot();
 
   const int64_t waited_ns = service.clock->SteadyNs() - context.received_ns;

@@ -34,6 +34,7 @@ enum Field : size_t {
   kBaseType,
   kBaseModifier,
   kPgvectorType,
+  kChild,  // a table that inherits from the source without being a partition
   kPublication,
   kFieldCount
 };
@@ -54,6 +55,9 @@ SELECT c.name, c.definition_id::text, c.loaded, c.metric, c."index", c.options::
                            AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
                            AND e.extname = 'vector')
             THEN b.typname END,
+       CASE WHEN r.relkind = 'r'
+            THEN (SELECT min(i.inhrelid)::regclass::text FROM pg_inherits i WHERE i.inhparent = r.oid)
+            END,
        (SELECT hashtextextended(concat_ws(' ', p.oid, p.xmin, string_agg(
                  concat_ws(' ', r.prrelid, r.xmin), ' ' ORDER BY r.prrelid)), 0)::text
         FROM pg_publication p LEFT JOIN pg_publication_rel r ON r.prpubid = p.oid
@@ -226,6 +230,11 @@ Status DecodeHead(const std::string& database, const PgRow& row, Definition* def
                    "Drop the collection with vector_fdw.drop_collection().");
   if (Text(row, kRelationKind) != "r" && Text(row, kRelationKind) != "p")
     return Refused(*definition, definition->QualifiedTable() + " is no table.");
+  if (row[kChild])
+    return Refused(*definition,
+                   "Table " + *row[kChild] + " inherits from " + definition->QualifiedTable() +
+                       ", and no key is unique across both of them.",
+                   "It is copied anew once no table inherits from it.");
   return {};
 }
 

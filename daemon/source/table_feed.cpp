@@ -75,10 +75,11 @@ Status TableFeed::TakeLocked(const Change& change) {
 }
 
 void TableFeed::TakeResync() {
-  if (mode_ == Mode::kBroken || is_skipping_) return;
+  if (mode_ == Mode::kBroken) return;
+  const auto commit_lsn = static_cast<Lsn>(tag_.commit_lsn);
   if (start_ == Lsn::kNone)
-    resync_lsn_ = static_cast<Lsn>(tag_.commit_lsn);
-  else
+    resync_lsn_ = commit_lsn;
+  else if (commit_lsn >= resync_start_)
     BreakLocked(ResyncStatus("It was changed by DDL."));
 }
 
@@ -143,9 +144,10 @@ Status TableFeed::ApplyRow(const Change& change) {
 
 // ---- the copy ---------------------------------------------------------------------------------
 
-void TableFeed::SetStart(Lsn consistent_point) {
+void TableFeed::SetStart(Lsn slot_began, Lsn consistent_point) {
   MutexLock lock(incarnation_->mu);
   start_ = consistent_point;
+  resync_start_ = slot_began;
   incarnation_->NoteApplied(static_cast<uint64_t>(consistent_point));
   if (mode_ != Mode::kBuffering) return;
   skipped_ = backlog_->info().changes;
@@ -155,7 +157,8 @@ void TableFeed::SetStart(Lsn consistent_point) {
       });
   if (first != transactions_.end()) skipped_ = first->first_change;
   transactions_.erase(transactions_.begin(), first);
-  if (resync_lsn_ >= consistent_point) BreakLocked(ResyncStatus("It was changed by DDL."));
+  if (resync_lsn_ != Lsn::kNone && resync_lsn_ >= slot_began)
+    BreakLocked(ResyncStatus("It was changed by DDL."));
 }
 
 Status TableFeed::Seed(const SegmentSet& copied, const std::vector<KeyHash>& rejected_keys,
@@ -242,7 +245,7 @@ Result<std::shared_ptr<TableFeed>> TableFeed::Resume(std::shared_ptr<Incarnation
   MutexLock lock(feed->incarnation_->mu);
   VFDW_RETURN_IF_ERROR(feed->incarnation_->writer().Seed(rows, rejected_keys));
   feed->incarnation_->NoteApplied(static_cast<uint64_t>(durable_lsn));
-  feed->start_ = durable_lsn;
+  feed->start_ = feed->resync_start_ = durable_lsn;
   feed->mode_ = Mode::kApplying;
   return feed;
 }

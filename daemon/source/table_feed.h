@@ -63,8 +63,10 @@ class TableFeed {
   void Publish(Compactor* compactor);
 
   // ---- the copy
-  // Transactions that committed before it are in the copy.
-  void SetStart(Lsn consistent_point);
+  // Transactions that committed before consistent_point are in the copy. Its slot was asked for at
+  // slot_began: one that overlaps the making of the slot may be applied after the copy, with values
+  // from before a resync that the copy has (types are altered without a lock on the table).
+  void SetStart(Lsn slot_began, Lsn consistent_point);
   // The copied rows, and what is wrong with rejected ones. REQUIRES: Buffering. Without the lock,
   // which would hold up the applier: as long as the feed is Buffering nobody else uses the writer.
   Status Seed(const SegmentSet& copied, const std::vector<KeyHash>& rejected_keys,
@@ -120,6 +122,7 @@ class TableFeed {
   bool is_skipping_ = false;                   // the transaction is in the copy
   RowTag tag_;                                 // of the transaction under way
   Lsn start_ = Lsn::kNone;                     // of what is applied; none: not known yet
+  Lsn resync_start_ = Lsn::kNone;              // resyncs from there on break the feed
   std::vector<KeptTransaction> transactions_;  // in the backlog, in order
   Lsn resync_lsn_ = Lsn::kNone;  // of the last transaction with a resync, until start_ is known
   uint64_t skipped_ = 0;         // changes at the start of the backlog that are in the copy

@@ -16,14 +16,15 @@
 namespace vectord {
 namespace {
 
-// Relations of the table that hold rows and that the publication lacks, or of which it lacks
-// columns
-// ($2) that we need. prattrs is asked for by way of JSON, since there is none before 15.
+// The table, or those of its partitions, that hold rows and that the publication lacks, or of which
+// it lacks columns ($2) that we need. prattrs is asked for by way of JSON, since there is none
+// before 15.
 constexpr char kUnpublishedQuery[] = R"(
 WITH RECURSIVE tree AS (
   SELECT $1::oid AS oid
   UNION
   SELECT i.inhrelid FROM pg_inherits i JOIN tree ON i.inhparent = tree.oid
+  JOIN pg_class p ON p.oid = i.inhrelid WHERE p.relispartition
 ), published AS (
   SELECT p.relid, to_jsonb(p) -> 'attrs' AS columns FROM pg_get_publication_tables(')" VFDW_PUBLICATION
                                      R"(') p
@@ -43,6 +44,15 @@ LIMIT 1
 
 double SecondsSince(int64_t start_ns) {
   return static_cast<double>(SteadyNowNs() - start_ns) / 1e9;
+}
+
+// All that is committed later has its commit record there or behind.
+Result<Lsn> ReadPosition(PgConnection* connection) {
+  VFDW_ASSIGN_OR_RETURN(
+      const PgRows rows,
+      connection->Exec("SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() "
+                       "ELSE pg_current_wal_insert_lsn() END::text"));
+  return ParseLsn(rows.at(0).at(0).value_or("")).value_or(Lsn::kNone);
 }
 
 // Unique in the cluster, also among daemons of the same name.
@@ -115,6 +125,7 @@ Status TableSync::TakeSnapshot() {
   VFDW_RETURN_IF_ERROR(CheckPublished(connection.get()));
   VFDW_ASSIGN_OR_RETURN(const std::string storage,
                         ReadStorageIdentity(connection.get(), source_.definition->table_oid));
+  VFDW_ASSIGN_OR_RETURN(const Lsn slot_began, ReadPosition(connection.get()));
   connection.reset();
 
   VFDW_ASSIGN_OR_RETURN(auto replication, ReplicationConnection::Connect(source_.dsn, stop_));
@@ -131,7 +142,7 @@ Status TableSync::TakeSnapshot() {
                       0);
         });
       }));
-  feed_->SetStart(created.consistent_point);
+  feed_->SetStart(slot_began, created.consistent_point);
   // The slot goes with its connection, so that it keeps no WAL while rows are copied.
   VFDW_RETURN_IF_ERROR(
       copy_.Begin(created.snapshot_name, storage, [&replication] { replication.reset(); }));

@@ -378,6 +378,14 @@ TEST(Filter, ComparesEnumsByTheirLabelAndHasNoOrderOfThem) {
   EXPECT_EQ(less.status().code(), ErrorCode::WRONG_TYPE);
 }
 
+TEST(Filter, OnTheTypeThatAColumnIsToGetIsNotAskedOfTheOldOne) {
+  FilterNode less = Leaf(FilterKind::kLess, "c", {std::string(8, '\0')});
+  less.type_oid = 1114;  // timestamp, of as many bytes
+  const auto filter = Filter::Compile({less}, {{"c", ValueEncoding::kInt64, 20, 0}});
+  EXPECT_EQ(filter.status().code(), ErrorCode::NOT_READY);
+  EXPECT_TRUE(Filter::Compile({less}, {{"c", ValueEncoding::kInt64, 1114, 0}}).ok());
+}
+
 TEST(Filter, OnADomainNeedsTheTypeItIsOver) {
   constexpr uint32_t kDomain = 16400;
   FilterNode equal = Leaf(FilterKind::kEqual, "c", {"a "});

@@ -280,6 +280,7 @@ TEST_F(SearchTest, WaitsForItsLsnUntilTheDeadline) {
   EXPECT_EQ(Search(request).as_of, 100u);
 
   request.consistency = static_cast<uint8_t>(vfdw::Consistency::kSession);
+  request.columns = {"to_come"};  // a set that is too old is not asked what it has
   auto waiting = MakeRequest(Op::kSearch, 5, vfdw::Encode(request), RawVector(kQuery));
   waiting->envelope.timeout_ms = 60000;
   waiting->Arrived(service.clock.SteadyNs());

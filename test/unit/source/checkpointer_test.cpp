@@ -47,7 +47,7 @@ class CheckpointerTest : public TableStreamTest {
         std::make_shared<Incarnation>(collection, collection->definition(), applier_.position()),
         &files_, "/backlog" + std::to_string(collections_++));
     applier_.Add(feed);
-    feed->SetStart(static_cast<Lsn>(1));
+    feed->SetStart(static_cast<Lsn>(1), static_cast<Lsn>(1));
     EXPECT_TRUE(feed->Seed(SegmentSet(), {}, "").ok());
     EXPECT_TRUE(feed->CatchUp([] { return Status(); }).ok());
     EXPECT_TRUE(applier_.Serve(feed).ok());

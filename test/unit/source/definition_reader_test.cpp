@@ -40,6 +40,7 @@ PgRow MakeRow(const std::string& name, const ColumnRow& column) {
           column.base_oid,
           column.base_modifier,
           column.pgvector,
+          std::nullopt,
           "4711"};
 }
 
@@ -108,10 +109,12 @@ TEST(DefinitionReader, AProblemIsReportedWithTheCollection) {
   for (PgRow& row : no_table) row[7] = row[8] = row[9] = row[12] = std::nullopt;
   PgRows bad_option = MakeRows("docs_vec", {kKey, kVector});
   for (PgRow& row : bad_option) row[5] = R"({"m": 1})";
+  PgRows inherited = MakeRows("docs_vec", {kKey, kVector});
+  for (PgRow& row : inherited) row[20] = "public.child";
   for (const PgRows& rows :
        {MakeRows("docs_vec", {kKey, kVector, missing}), MakeRows("docs_vec", {kKey, text_vector}),
         MakeRows("docs_vec", {kVector, kTitle}), MakeRows("docs_vec", {kKey, kVector, kVector}),
-        no_table, bad_option}) {
+        no_table, bad_option, inherited}) {
     const auto read = DecodeDefinitions("app", rows);
     ASSERT_EQ(read.size(), 1u);
     EXPECT_FALSE(read[0].problem.ok());

@@ -20,7 +20,7 @@ TEST_F(TableFeedTest, TransactionsBeforeTheSnapshotAreInTheCopyAndLaterOnesAreAp
   const auto feed = AddFeed();
   Commit(100, {InsertBytes(kTable, {"bone", Id(1), Array({1, 1})})});
   Commit(200, {InsertBytes(kTable, {"btwo", Id(2), Array({2, 2})})});
-  feed->SetStart(static_cast<Lsn>(150));
+  feed->SetStart(static_cast<Lsn>(150), static_cast<Lsn>(150));
   Commit(140, {});  // nothing: the decoder leaves out what is older than what came
   Commit(300, {UpdateBytes(kTable, {}, {"bTWO", Id(2), "u"})});
   ASSERT_TRUE(feed->Seed(SegmentSet(), {}, "").ok());
@@ -34,7 +34,7 @@ TEST_F(TableFeedTest, TransactionsBeforeTheSnapshotAreInTheCopyAndLaterOnesAreAp
 
 TEST_F(TableFeedTest, AStreamThatIsBehindTheSnapshotSkipsWhatTheCopyHas) {
   const auto feed = AddFeed();
-  feed->SetStart(static_cast<Lsn>(500));
+  feed->SetStart(static_cast<Lsn>(500), static_cast<Lsn>(500));
   ASSERT_TRUE(feed->Seed(SegmentSet(), {}, "").ok());
   ASSERT_TRUE(feed->CatchUp([] { return Status(); }).ok());
   ASSERT_TRUE(applier_.Serve(feed).ok());
@@ -63,7 +63,7 @@ TEST_F(TableFeedTest, WhatACopyHoldsIsNeverSaidToBeOlderWhenTheStreamIsBehindIt)
 
 TEST_F(TableFeedTest, ABacklogThatDoesNotFitInMemoryComesBackFromItsFile) {
   const auto feed = AddFeed();
-  feed->SetStart(static_cast<Lsn>(1));
+  feed->SetStart(static_cast<Lsn>(1), static_cast<Lsn>(1));
   const std::string large(1 << 20, 'x');
   for (uint64_t i = 1; i <= 40; i++)
     Commit(i * 10, {InsertBytes(kTable, {"b" + large, Id(i), Array({1, 1})}),
@@ -124,7 +124,7 @@ TEST_F(TableFeedTest, RowsAreTaggedWithTheirTransactionAlsoWhenTheyWereKept) {
     return found;
   };
   Commit(100, {InsertBytes(kTable, {"bbefore", Id(9), Array({9, 9})})});
-  feed->SetStart(static_cast<Lsn>(150));
+  feed->SetStart(static_cast<Lsn>(150), static_cast<Lsn>(150));
   Commit(200, {InsertBytes(kTable, {"ba", Id(1), Array({1, 1})}),
                InsertBytes(kTable, {"bb", Id(2), Array({2, 2})})});
   Commit(300, {UpdateBytes(kTable, {}, {"bB", Id(2), "u"})});
@@ -206,10 +206,25 @@ TEST_F(TableFeedTest, AMessageOfDdlEndsTheFeedsOfItsTableOnly) {
 TEST_F(TableFeedTest, DdlBeforeTheSnapshotIsInTheCopyAndDdlAfterItIsNot) {
   const auto before = AddFeed(), after = AddFeed();
   Commit(100, {ResyncBytes(kTable)});
-  before->SetStart(static_cast<Lsn>(101));
-  after->SetStart(static_cast<Lsn>(100));
+  before->SetStart(static_cast<Lsn>(101), static_cast<Lsn>(101));
+  after->SetStart(static_cast<Lsn>(100), static_cast<Lsn>(100));
   EXPECT_TRUE(before->failure().ok());
   EXPECT_FALSE(after->failure().ok());
+}
+
+// A transaction that began meanwhile, and ends later, may have values from before the DDL.
+TEST_F(TableFeedTest, DdlWhileTheSlotOfTheCopyIsMadeHasItCopiedAgain) {
+  const auto seen_before = AddFeed();
+  Commit(100, {ResyncBytes(kTable)});
+  seen_before->SetStart(static_cast<Lsn>(90), static_cast<Lsn>(150));
+  EXPECT_FALSE(seen_before->failure().ok());
+
+  const auto seen_after = AddFeed();
+  seen_after->SetStart(static_cast<Lsn>(190), static_cast<Lsn>(250));
+  Commit(180, {ResyncBytes(kTable)});
+  EXPECT_TRUE(seen_after->failure().ok());
+  Commit(200, {ResyncBytes(kTable)});
+  EXPECT_FALSE(seen_after->failure().ok());
 }
 
 TEST_F(TableFeedTest, AColumnThatIsGoneEndsTheFeedAndNotTheStream) {
@@ -243,7 +258,7 @@ TEST_F(TableFeedTest, ASecondIncarnationTakesThePlaceOfTheFirst) {
       std::make_shared<Incarnation>(collection, collection->definition(), applier_.position()),
       &files_, "/second");
   applier_.Add(second);
-  second->SetStart(static_cast<Lsn>(11));
+  second->SetStart(static_cast<Lsn>(11), static_cast<Lsn>(11));
   ASSERT_TRUE(second->Seed(*collection->current(), {}, "").ok());
   Commit(20, {InsertBytes(kTable, {"bb", Id(2), Array({2, 2})})});
   EXPECT_THAT(Rows(*first), ElementsAre("1 a 1", "2 b 2"));

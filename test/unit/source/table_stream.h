@@ -114,7 +114,7 @@ class TableStreamTest : public testing::Test {
   // As after the copy of an empty table.
   std::shared_ptr<TableFeed> AddServingFeed(uint64_t memory_limit = 0) {
     auto feed = AddFeed(memory_limit);
-    feed->SetStart(static_cast<Lsn>(1));
+    feed->SetStart(static_cast<Lsn>(1), static_cast<Lsn>(1));
     EXPECT_TRUE(feed->Seed(SegmentSet(), {}, "").ok());
     EXPECT_TRUE(feed->CatchUp([] { return Status(); }).ok());
     EXPECT_TRUE(applier_.Serve(feed).ok());

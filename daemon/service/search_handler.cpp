@@ -1,8 +1,8 @@
 // search_handler.cpp - a search: from the request to its first batch of rows.
 //
 // Order of the checks: message, collection, set, its table, columns, query. Nothing is allocated by
-// numbers of the request before they are checked. A set that is too old for the request is not asked
-// what it has: the request may speak of columns as they are in the set that it waits for.
+// numbers of the request before they are checked. A set that is too old for the request is not
+// asked what it has: the request may speak of columns as they are in the set that it waits for.
 #include <algorithm>
 #include <chrono>
 #include <cmath>

@@ -47,7 +47,7 @@ TEST_F(TableFeedTest, AStreamThatIsBehindTheSnapshotSkipsWhatTheCopyHas) {
 // be applied again, to newer rows.
 TEST_F(TableFeedTest, WhatACopyHoldsIsNeverSaidToBeOlderWhenTheStreamIsBehindIt) {
   const auto feed = AddFeed();
-  feed->SetStart(static_cast<Lsn>(500));
+  feed->SetStart(static_cast<Lsn>(500), static_cast<Lsn>(500));
   ASSERT_TRUE(feed->Seed(SegmentSet(), {}, "").ok());
   ASSERT_TRUE(feed->CatchUp([] { return Status(); }).ok());
   ASSERT_TRUE(applier_.Serve(feed).ok());

@@ -131,7 +131,7 @@ TEST(DefinitionReader, OnlyWhatIsBuiltInChangesTheStructure) {
   EXPECT_NE(other_effort[0].content, before[0].content);
   EXPECT_EQ(other_effort[0].structure, before[0].structure);
 
-  for (PgRow& row : rows) row[20] = "4712";
+  for (PgRow& row : rows) row[21] = "4712";
   const auto other_publication = DecodeDefinitions("app", rows);
   EXPECT_EQ(other_publication[0].content, other_effort[0].content);
   EXPECT_NE(other_publication[0].publication, other_effort[0].publication);

@@ -48,11 +48,24 @@ struct CountingVisitor {
 template <typename Message>
 void PackMessage(const Message& message, Packer& packer);
 
+// The library packs a double without fraction as an integer, and casts even 2^64 to see whether it
+// is one, which is undefined. That one goes as the double that it is (msgpack's type 0xcb).
+void PackDouble(double value, Packer& packer) {
+  constexpr double kTwoTo64 = 18446744073709551616.0;
+  constexpr char kEncoded[] = {'\xcb', 0x43, '\xf0', 0, 0, 0, 0, 0, 0};
+  if (value == kTwoTo64)
+    packer.pack_str_body(kEncoded, sizeof kEncoded);
+  else
+    packer.pack(value);
+}
+
 template <typename T>
 void PackValue(const T& value, Packer& packer) {
   if constexpr (std::is_same_v<T, std::string>) {
     packer.pack_str(static_cast<uint32_t>(value.size()));
     packer.pack_str_body(value.data(), static_cast<uint32_t>(value.size()));
+  } else if constexpr (std::is_same_v<T, double>) {
+    PackDouble(value, packer);
   } else if constexpr (std::is_arithmetic_v<T>) {
     packer.pack(value);
   } else if constexpr (IsVector<T>::value) {

@@ -150,6 +150,15 @@ TEST(Codec, DepthAndClaimedLengthsAreBoundedBeforeMemoryIsTaken) {
     EXPECT_FALSE(Decode(std::string_view(claim, 5), &out).ok());
 }
 
+TEST(Codec, DoublesAtTheEndsOfTheIntegersAreKept) {
+  for (const double value : {0.0, 1.5, 0x1p53, 0x1p63, -0x1p63, 0x1p64, 0x1.8p64, 1e308, -0x1p64}) {
+    SearchRequest request, decoded;
+    request.max_distance = value;
+    ASSERT_TRUE(Decode(Encode(request), &decoded).ok()) << value;
+    EXPECT_EQ(decoded.max_distance, value);
+  }
+}
+
 TEST(Codec, NotANumberIsKept) {
   SearchRequest sent, received;
   sent.resume.distance = std::numeric_limits<double>::quiet_NaN();

@@ -131,7 +131,10 @@ class StreamTest : public testing::Test {
 
   ModelTable ReadTable(PgConnection* connection, const std::string& table,
                        const std::vector<std::string>& key_columns) const {
-    const auto names = connection->Exec(
+    // Columns come and go beside a copy. "*" means those of now, not those of its snapshot; so the
+    // names are read by a session that sees now, while the table is locked (if this is a copy).
+    (void)connection->Exec("LOCK TABLE public." + table + " IN ACCESS SHARE MODE");
+    const auto names = session_->connection()->Exec(
         "SELECT attname FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0"
         " AND NOT attisdropped ORDER BY attnum",
         {"public." + table});

@@ -9,9 +9,8 @@
  * over. So a backend stays awake only
  *
  *	 - while the daemon says that nobody else asks it (who waits likewise),
- *	 - while the machine has a core to spare. That is looked up just before a
- *	   request, when nobody needs to run for us but ourselves: not after a reply,
- *	   where the threads that brought it may not be asleep yet,
+ *	 - while the machine has a core to spare. That is looked up in the moment
+ *	   that a reply has come, when nobody needs to run for us but ourselves,
  *	 - where replies usually come in so short a time that little is wasted.
  */
 #include "postgres.h"
@@ -24,7 +23,7 @@
 
 #define LONGEST_US 250
 /* The look takes some 15 us. */
-#define REQUESTS_BETWEEN_LOOKS 64
+#define WAITS_BETWEEN_LOOKS 64
 /* A new value's part in what is usual. */
 #define NEW_SHARE 0.25
 
@@ -62,17 +61,6 @@ has_core_to_spare(void)
 }
 
 void
-vfdw_look_for_core(VfdwAwake *awake)
-{
-	if (awake->requests++ % REQUESTS_BETWEEN_LOOKS != 0)
-		return;
-	if (awake->requests == 1)
-		awake->core_to_spare = has_core_to_spare(); /* nothing is usual yet */
-	else
-		awake->core_to_spare += NEW_SHARE * (has_core_to_spare() - awake->core_to_spare);
-}
-
-void
 vfdw_begin_wait(VfdwAwake *awake, bool is_alone)
 {
 	INSTR_TIME_SET_CURRENT(awake->start);
@@ -89,4 +77,10 @@ void
 vfdw_end_wait(VfdwAwake *awake, double waited_us)
 {
 	awake->usual_wait_us += NEW_SHARE * (waited_us - awake->usual_wait_us);
+	if (awake->waits++ % WAITS_BETWEEN_LOOKS != 0)
+		return;
+	if (awake->waits == 1)
+		awake->core_to_spare = has_core_to_spare(); /* nothing is usual yet */
+	else
+		awake->core_to_spare += NEW_SHARE * (has_core_to_spare() - awake->core_to_spare);
 }

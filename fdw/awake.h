@@ -12,15 +12,12 @@ typedef struct VfdwAwake
 {
 	double usual_wait_us; /* the last waits counting most */
 	double core_to_spare; /* likewise, how often there was one, 0 to 1 */
-	unsigned requests;
+	unsigned waits;
 
 	/* of the wait under way */
 	bool is_awake;
 	instr_time start;
 } VfdwAwake;
-
-/* A request is about to be made. */
-extern void vfdw_look_for_core(VfdwAwake *awake);
 
 /* A wait begins. is_alone: the daemon says that nobody else asks it. */
 extern void vfdw_begin_wait(VfdwAwake *awake, bool is_alone);

@@ -335,10 +335,7 @@ vfdw_connected_client(VfdwConnection *connection, const VfdwOptions *options, bo
 	bool again;
 
 	if (vfdw_link_is_connected(&connection->links[connection->last_good]))
-	{
-		vfdw_look_for_core(&connection->links[connection->last_good].awake);
 		return connection->links[connection->last_good].client;
-	}
 
 	initStringInfo(&detail);
 	do

@@ -293,8 +293,9 @@ typedef struct vfdw_collection_status {
   uint32_t effort;
   double measured_recall;
   bool serving;
-  uint32_t failure; /* code of last_error in the state "error"; else 0 */
-  bool needs_user;  /* that lasts until somebody changes something */
+  const char* failure_sqlstate; /* of last_error, in the state "error" */
+  const char* failure_hint;
+  bool needs_user; /* it lasts until somebody changes something */
 } vfdw_collection_status;
 
 typedef struct vfdw_daemon_status {

@@ -552,7 +552,6 @@ check_word(const char *what, const char *value, const char *const *words)
 			 errhint("Valid values are: %s.", valid.data)));
 }
 
-/* Foreign tables take the collection's name, so it must be a possible table name. */
 /* Not in the way of any multibyte encoding: these bytes stand for nothing else in a database. */
 static bool
 has_control_character(const char *name)
@@ -565,6 +564,7 @@ has_control_character(const char *name)
 	return false;
 }
 
+/* Foreign tables take the collection's name, so it must be a possible table name. */
 static void
 check_name(const char *what, const char *name)
 {

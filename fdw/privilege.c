@@ -83,7 +83,7 @@ vfdw_check_source_privileges(Relation foreign_table, const VfdwOptions *options)
 	const Oid owner = foreign_table->rd_rel->relowner;
 	char *column;
 
-	if (!vfdw_is_local(options))
+	if (facts == NULL && !vfdw_is_local(options))
 		return InvalidOid;
 	if (facts == NULL)
 		throw_missing(options, "This database has no definition of that name.");

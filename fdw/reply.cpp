@@ -253,7 +253,11 @@ vfdw_collection_status ToC(const CollectionStatus& s) {
   out.effort = s.effort;
   out.measured_recall = s.measured_recall;
   out.serving = s.serving;
-  out.failure = s.failure;
+  // Older daemons do not tell.
+  const ErrorCode failure =
+      s.failure == 0 ? ErrorCode::SOURCE_FAILED : ErrorCodeFromNumber(static_cast<int>(s.failure));
+  out.failure_sqlstate = ErrorSqlState(failure);
+  out.failure_hint = ErrorDefaultHint(failure);
   out.needs_user = s.needs_user;
   return out;
 }

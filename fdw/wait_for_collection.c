@@ -9,9 +9,10 @@
  * collection (it may follow other databases only) is left out once another is
  * ready and it has had time to hear of it.
  *
- * A failure that vectord expects to get over is waited out, and raised when the time is over; one
- * that needs the user is raised once it has stood long enough to be no old news. A stream that
- * does not move shows in that the wait does not end: what vectord says of it goes into the error.
+ * A failure that vectord expects to get over is waited out, and raised when the
+ * time is over; one that needs the user is raised once it has stood long enough
+ * to be no old news. A stream that does not move shows in that the wait does not
+ * end: what vectord says of it goes into the error.
  *
  * The definition is read anew before each round, because it may be altered
  * while we wait: what counts is the newest.
@@ -40,7 +41,8 @@ PG_FUNCTION_INFO_V1(vfdw_wait_for_collection);
 /* What a daemon in the state "error" says. */
 typedef struct Failure
 {
-	uint32 code; /* errors.h; 0 if it does not tell */
+	const char *sqlstate; /* static, as is the hint */
+	const char *hint;
 	bool needs_user;
 	char *text;
 } Failure;
@@ -124,29 +126,12 @@ local_daemons(void)
 static void
 throw_failure(const WaitState *state)
 {
-#define VFDW_ERROR_ROW_(name, number, sqlstate, retry, hint) {number, sqlstate, hint},
-	static const struct
-	{
-		uint32 code;
-		const char *sqlstate;
-		const char *hint;
-	} known[] = {VFDW_ERRORS(VFDW_ERROR_ROW_)};
-#undef VFDW_ERROR_ROW_
-	const char *s = "55000";
-	const char *hint = "See the log of vectord.";
+	const char *s = state->failure->sqlstate;
 
-	for (int i = 0; i < lengthof(known); i++)
-	{
-		if (known[i].code == state->failure->code)
-		{
-			s = known[i].sqlstate;
-			hint = known[i].hint;
-		}
-	}
 	ereport(ERROR, (errcode(MAKE_SQLSTATE(s[0], s[1], s[2], s[3], s[4])),
 					errmsg("vectord could not build collection \"%s\"", state->name),
 					errdetail_internal("%s", state->failure->text),
-					errhint("%s vectord tries again by itself.", hint)));
+					errhint("%s vectord tries again by itself.", state->failure->hint)));
 }
 
 static void
@@ -157,7 +142,8 @@ note_failure(WaitState *state, const vfdw_collection_status *status)
 	/* That which needs the user counts, whatever another daemon says. */
 	if (state->failure != NULL && state->failure->needs_user)
 		return;
-	failure->code = status->failure;
+	failure->sqlstate = status->failure_sqlstate;
+	failure->hint = status->failure_hint;
 	failure->needs_user = status->needs_user;
 	failure->text = vfdw_printable(status->last_error);
 	state->failure = failure;

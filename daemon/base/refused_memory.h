@@ -13,10 +13,10 @@
 
 namespace vectord {
 
-// Runs step, which returns Status. what: of the message "not enough memory to <what>". What step
-// had changed before it threw is for the caller to give up.
+// Runs step, which returns a Status or a Result, and returns that. what: of the message "not enough
+// memory to <what>". What step had changed before it threw is for the caller to give up.
 template <typename Step>
-Status WithRefusedMemory(const char* what, const Step& step) {
+auto WithRefusedMemory(const char* what, const Step& step) -> decltype(step()) {
   try {
     return step();
   } catch (const std::bad_alloc&) {

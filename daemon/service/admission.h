@@ -2,10 +2,10 @@
 //
 // Two limits. Requests in flight, parked ones included, are counted from arrival to reply;
 // beyond the limit they are refused (OVERLOADED). Of the requests that will compute for long (exact
-// scans of much data, IsLongSearch), only as many run at once as there are slots: the rest is
-// parked in the order of arrival, without a thread, and the worker that ends a long request goes
-// on with the first parked one. There are more workers than slots, so a cheap search, a status or
-// a cancel never waits for a scan to end.
+// scans of much data, IsLongSearch) or that wait a moment for changes, only as many run at once as
+// there are slots: the rest is parked in the order of arrival, without a thread, and the worker
+// that ends a long request goes on with the first parked one. There are more workers than slots, so
+// a cheap search, a status or a cancel never waits for a scan to end.
 //
 // Threads: any. The lock is taken once or twice per request, for a few instructions.
 #ifndef VECTOR_FDW_DAEMON_SERVICE_ADMISSION_H

@@ -38,7 +38,7 @@ void FreshnessQueue::Park(std::unique_ptr<RequestContext> request) {
   waiting_.push_back({std::move(request), clock_->SteadyNs()});
 }
 
-bool FreshnessQueue::IsOver(const Waiting& waiting, int64_t now_ns) const {
+bool FreshnessQueue::EndsAt(int64_t now_ns, const Waiting& waiting) {
   RequestContext& request = *waiting.request;
   if (request.cancelled || request.awaited->applied_lsn() >= request.awaited_lsn) return true;
   request.waited_in_vain =
@@ -51,7 +51,7 @@ bool FreshnessQueue::Look() {
   const int64_t now_ns = clock_->SteadyNs();
   const auto over =
       std::stable_partition(waiting_.begin(), waiting_.end(),
-                            [&](const Waiting& waiting) { return !IsOver(waiting, now_ns); });
+                            [&](const Waiting& waiting) { return !EndsAt(now_ns, waiting); });
   for (auto it = over; it != waiting_.end(); ++it) ready_.push_back(std::move(it->request));
   waiting_.erase(over, waiting_.end());
   ready_count_.store(ready_.size(), std::memory_order_release);

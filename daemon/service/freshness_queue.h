@@ -47,7 +47,8 @@ class FreshnessQueue {
     std::unique_ptr<RequestContext> request;
     int64_t since_ns;
   };
-  bool IsOver(const Waiting& waiting, int64_t now_ns) const;
+  // Tells the request when it is in vain.
+  static bool EndsAt(int64_t now_ns, const Waiting& waiting);
 
   const Clock* const clock_;
   mutable Mutex mu_;

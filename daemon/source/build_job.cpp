@@ -2,12 +2,12 @@
 #include "daemon/source/build_job.h"
 
 #include <algorithm>
-#include <new>
 #include <utility>
 
 #include "daemon/base/allocator.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/base/refused_memory.h"
 #include "daemon/index/index_builder.h"
 
 namespace vectord {
@@ -70,13 +70,8 @@ void BuildJob::ShowNote() {
 
 BuildJob::Outcome BuildJob::Run(const std::function<bool()>& may_be_large) {
   Outcome outcome = Outcome::kFinished;
-  Status status;
-  try {
-    status = RunOnce(may_be_large, &outcome);
-  } catch (const std::bad_alloc&) {
-    status = Status(ErrorCode::OUT_OF_MEMORY, "not enough memory to build the collection",
-                    "The system refused memory.");
-  }
+  const Status status =
+      WithRefusedMemory("build the collection", [&] { return RunOnce(may_be_large, &outcome); });
   if (outcome == Outcome::kFinished) ReturnFreePages();  // it has copied, or tried to
   if (stop_.requested()) return Outcome::kFinished;
   if (status.ok()) return outcome;

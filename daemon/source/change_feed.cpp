@@ -102,7 +102,7 @@ void ChangeFeed::Run() {
     });
     if (status.ok()) continue;
     NoteStatus(status);
-    stop_.SleepFor(backoff_.Next());
+    Rest();
   }
 }
 

@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
-#include <new>
 #include <system_error>
 #include <thread>
 #include <utility>
 
 #include "daemon/base/mutex.h"
+#include "daemon/base/refused_memory.h"
 #include "daemon/base/thread_pool.h"
 #include "daemon/source/vector_decoder.h"
 #include "shared/limits.h"
@@ -25,6 +25,8 @@ constexpr uint64_t kPartitionsPerRangeGrowth = 16;
 // Rows are handed over in batches of this many, or earlier when they are this large.
 constexpr size_t kBatchRows = 1024;
 constexpr size_t kBatchBytes = 1 << 20;
+// One row may be as large as 1 GB, so memory can run out there in spite of all reservations.
+constexpr char kToCopy[] = "copy rows of the source table";
 
 // Rows looked at to estimate the width of columns.
 constexpr char kSampleRows[] = "1000";
@@ -78,30 +80,19 @@ class InitialCopy::Workers {
       try {
         others.emplace_back([this, i] {
           SetThreadName("copy-" + std::to_string(i));
-          KeepFirst(WithoutThrowing([this] { return RunOther(); }));
+          KeepFirst(WithRefusedMemory(kToCopy, [this] { return RunOther(); }));
         });
       } catch (const std::system_error&) {
         break;  // the system refuses a thread: those there are do all the work
       }
     }
-    KeepFirst(WithoutThrowing([this] { return CopyRanges(copy_.leader_.get()); }));
+    KeepFirst(WithRefusedMemory(kToCopy, [this] { return CopyRanges(copy_.leader_.get()); }));
     for (std::thread& other : others) other.join();
     MutexLock lock(mu_);
     return first_error_;
   }
 
  private:
-  // One row may be as large as 1 GB, so memory can run out here in spite of all reservations.
-  template <typename Step>
-  static Status WithoutThrowing(const Step& step) {
-    try {
-      return step();
-    } catch (const std::bad_alloc&) {
-      return Status(ErrorCode::OUT_OF_MEMORY, "not enough memory for rows of the source table",
-                    "The system refused memory for a batch of rows.");
-    }
-  }
-
   Status RunOther() {
     VFDW_ASSIGN_OR_RETURN(auto connection, PgConnection::Connect(copy_.source_.dsn, copy_.stop_));
     for (const std::string& sql :

@@ -2,11 +2,11 @@
 #include "daemon/source/recovery.h"
 
 #include <algorithm>
-#include <new>
 #include <utility>
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/base/refused_memory.h"
 #include "daemon/collection/definition_hash.h"
 #include "daemon/source/replication_connection.h"
 #include "daemon/source/stream_fault.h"
@@ -53,12 +53,8 @@ Result<std::shared_ptr<TableFeed>> Recovery::Restore(
                                   [&](const Found& it) { return it.manifest.stamps.key == key; });
   if (found == found_.end()) return std::shared_ptr<TableFeed>();
   found->is_wanted = true;
-  try {
-    return Load(collection, found->manifest);
-  } catch (const std::bad_alloc&) {
-    return Status(ErrorCode::OUT_OF_MEMORY, "not enough memory to read the collection's files",
-                  "The system refused memory.");
-  }
+  return WithRefusedMemory("read the collection's files",
+                           [&] { return Load(collection, found->manifest); });
 }
 
 Result<std::shared_ptr<TableFeed>> Recovery::Load(const std::shared_ptr<Collection>& collection,

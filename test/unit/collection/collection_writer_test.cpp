@@ -242,6 +242,16 @@ TEST(CollectionWriter, SmallSegmentsStayFewerThanTheLogarithmOfTheRows) {
   EXPECT_LE(most, 14u);
 }
 
+IncomingRow SomeRow(const int64_t& key) {
+  static const float vector[kDimensions] = {1, 2, 3};
+  IncomingRow row;
+  row.values = {KeyBytes(key), "title"};
+  row.vector_change = VectorChange::kValue;
+  row.vector = vector;
+  row.dimensions = kDimensions;
+  return row;
+}
+
 TEST(CollectionWriter, CountsItsKeysAlsoAfterATruncate) {
   const auto bytes_of = [](bool truncates) {
     auto budget = std::make_shared<MemoryBudget>(size_t{1} << 30, "test");
@@ -251,15 +261,7 @@ TEST(CollectionWriter, CountsItsKeysAlsoAfterATruncate) {
       EXPECT_TRUE(writer.Truncate().ok());
     }
     EXPECT_TRUE(writer.MakeSet(1).ok());
-    const float vector[kDimensions] = {1, 2, 3};
-    for (int64_t id = 1; id <= 20000; id++) {
-      IncomingRow row;
-      row.values = {KeyBytes(id), "title"};
-      row.vector_change = VectorChange::kValue;
-      row.vector = vector;
-      row.dimensions = kDimensions;
-      EXPECT_TRUE(writer.Insert(row).ok());
-    }
+    for (int64_t id = 1; id <= 20000; id++) EXPECT_TRUE(writer.Insert(SomeRow(id)).ok());
     const auto set = writer.MakeSet(2);
     EXPECT_TRUE(set.ok());
     return budget->used();
@@ -273,12 +275,7 @@ TEST(CollectionWriter, AnUpdateThatChangesNothingMakesNoNewSet) {
   CollectionWriter writer(MakeDefinition(IndexKind::kFlat), budget);
   ASSERT_TRUE(writer.Seed(SegmentSet(), {}).ok());
   const int64_t key = 7;
-  const float vector[kDimensions] = {1, 2, 3};
-  IncomingRow row;
-  row.values = {KeyBytes(key), "same"};
-  row.vector_change = VectorChange::kValue;
-  row.vector = vector;
-  row.dimensions = kDimensions;
+  const IncomingRow row = SomeRow(key);
   ASSERT_TRUE(writer.Insert(row).ok());
   ASSERT_TRUE(writer.MakeSet(1).ok());
   ASSERT_TRUE(writer.Update({}, row).ok());

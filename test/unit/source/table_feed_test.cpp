@@ -32,31 +32,33 @@ TEST_F(TableFeedTest, TransactionsBeforeTheSnapshotAreInTheCopyAndLaterOnesAreAp
   EXPECT_EQ(feed->incarnation()->collection()->applied_lsn(), 401u);
 }
 
-TEST_F(TableFeedTest, AStreamThatIsBehindTheSnapshotSkipsWhatTheCopyHas) {
-  const auto feed = AddFeed();
-  feed->SetStart(static_cast<Lsn>(500), static_cast<Lsn>(500));
-  ASSERT_TRUE(feed->Seed(SegmentSet(), {}, "").ok());
-  ASSERT_TRUE(feed->CatchUp([] { return Status(); }).ok());
-  ASSERT_TRUE(applier_.Serve(feed).ok());
+// An empty table copied as of 500, while the stream is behind that.
+class TableFeedBehindTest : public TableStreamTest {
+ protected:
+  TableFeedBehindTest() : feed_(AddFeed()) {
+    feed_->SetStart(static_cast<Lsn>(500), static_cast<Lsn>(500));
+    EXPECT_TRUE(feed_->Seed(SegmentSet(), {}, "").ok());
+    EXPECT_TRUE(feed_->CatchUp([] { return Status(); }).ok());
+    EXPECT_TRUE(applier_.Serve(feed_).ok());
+  }
+  const std::shared_ptr<TableFeed> feed_;
+};
+
+TEST_F(TableFeedBehindTest, AStreamThatIsBehindTheSnapshotSkipsWhatTheCopyHas) {
   Commit(400, {InsertBytes(kTable, {"bold", Id(1), Array({1, 1})})});
   Commit(500, {InsertBytes(kTable, {"bnew", Id(2), Array({2, 2})})});
-  EXPECT_THAT(Rows(*feed), ElementsAre("2 new 2"));
+  EXPECT_THAT(Rows(*feed_), ElementsAre("2 new 2"));
 }
 
 // Else a checkpoint would say less than its rows have, and after a restart those transactions would
 // be applied again, to newer rows.
-TEST_F(TableFeedTest, WhatACopyHoldsIsNeverSaidToBeOlderWhenTheStreamIsBehindIt) {
-  const auto feed = AddFeed();
-  feed->SetStart(static_cast<Lsn>(500), static_cast<Lsn>(500));
-  ASSERT_TRUE(feed->Seed(SegmentSet(), {}, "").ok());
-  ASSERT_TRUE(feed->CatchUp([] { return Status(); }).ok());
-  ASSERT_TRUE(applier_.Serve(feed).ok());
+TEST_F(TableFeedBehindTest, WhatACopyHoldsIsNeverSaidToBeOlderWhenTheStreamIsBehindIt) {
   Commit(400, {InsertBytes(kTable, {"bold", Id(1), Array({1, 1})})});
-  auto frozen = feed->Freeze();
+  auto frozen = feed_->Freeze();
   ASSERT_TRUE(frozen.ok());
   EXPECT_EQ(frozen->rows->as_of, 500u);
   Commit(600, {InsertBytes(kTable, {"bnew", Id(2), Array({2, 2})})});
-  frozen = feed->Freeze();
+  frozen = feed_->Freeze();
   ASSERT_TRUE(frozen.ok());
   EXPECT_EQ(frozen->rows->as_of, 601u);
 }

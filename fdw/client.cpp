@@ -1,36 +1,15 @@
 // client.cpp - one connection to one vectord: requests out, replies in, by id.
 //
-// A DEALER socket of libzmq; the only file of the extension that includes it. Nothing here blocks,
-// and no exception leaves: whatever fails becomes a vfdw_error.
+// Over a wire (wire.h), which knows of bytes and frames only. Nothing here blocks, and no exception
+// leaves: whatever fails becomes a vfdw_error.
 //
-//   Connecting --POLLOUT--> Connected --no POLLOUT--> Broken
-//        ^------------------ vfdw_client_reconnect() ---'
-//
-// poll() moves the arrows to the right. The pictured certainty rests on three options: IMMEDIATE
-// (a pipe exists only while the peer has finished its handshake), SNDHWM 0 (a pipe is never full,
-// so that POLLOUT means "connected" and nothing else), and RECONNECT_IVL -1 (libzmq does not
-// reconnect behind our back, where a loss between two polls would go unnoticed and its requests
-// would wait for their time-out).
-//
-// Context. One per process, made at the first use, because libzmq's threads do not survive a fork.
-// It is never destroyed: zmq_ctx_term() may block, and a backend must not block in exit(). The
-// kernel closes the descriptors, and LINGER 0 means that nothing was to be flushed.
-//
-// Threads: the caller's one. libzmq's own run with all signals blocked, as PostgreSQL's handlers
-// may only run in the main thread.
+// Threads: the caller's one.
 #include "fdw/client.h"
 
-#include <pthread.h>
-#include <signal.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
-#include <zmq.h>
 
 #include <algorithm>
-#include <atomic>
-#include <cerrno>
 #include <cstring>
 #include <new>
 #include <string>
@@ -40,66 +19,19 @@
 #include "fdw/error_text.h"
 #include "fdw/reply.h"
 #include "fdw/search_message.h"
+#include "fdw/wire.h"
 #include "shared/codec.h"
 #include "shared/limits.h"
 #include "shared/version.h"
 
+using vfdw::ConnectionLost;
 using vfdw::ErrorCode;
+using vfdw::Message;
+using vfdw::NotConnected;
 using vfdw::Op;
 using vfdw::Status;
 
 namespace {
-
-constexpr char kIpcPrefix[] = "ipc://";
-constexpr size_t kIpcPrefixBytes = sizeof(kIpcPrefix) - 1;
-constexpr size_t kMostFrames = 3;
-
-void* g_context = nullptr;
-// Counts forks of this process, as seen by the child. A client of another count is the parent's.
-std::atomic<unsigned> g_forks{0};
-
-void AfterForkInChild() {
-  g_context = nullptr;  // leaked: its threads do not exist here, and zmq_ctx_term() would hang
-  g_forks.fetch_add(1, std::memory_order_relaxed);
-}
-
-class AllSignalsBlocked {
- public:
-  AllSignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old_);
-  }
-  ~AllSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &old_, nullptr); }
-  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
-  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
-
- private:
-  sigset_t old_;
-};
-
-Status ZmqFailed(const char* step) {
-  const int error = zmq_errno();
-  const ErrorCode code =
-      error == ENOMEM || error == EMFILE ? ErrorCode::OVERLOADED : ErrorCode::INTERNAL;
-  return Status(code, "could not use ZeroMQ",
-                std::string(step) + " failed: " + zmq_strerror(error) + ".");
-}
-
-// libzmq starts its threads with the first socket, not with the context.
-Status MakeSocket(void** out) {
-  const AllSignalsBlocked blocked;
-  if (g_context == nullptr) {
-    static const int registered = pthread_atfork(nullptr, nullptr, &AfterForkInChild);
-    if (registered != 0)
-      return Status(ErrorCode::OUT_OF_MEMORY, "could not watch for forks of this process");
-    g_context = zmq_ctx_new();
-    if (g_context == nullptr) return ZmqFailed("zmq_ctx_new");
-    zmq_ctx_set(g_context, ZMQ_IO_THREADS, 1);
-  }
-  *out = zmq_socket(g_context, ZMQ_DEALER);
-  return *out == nullptr ? ZmqFailed("zmq_socket") : Status::Ok();
-}
 
 // Chosen by chance, so that a reply meant for another session could not be taken for one of ours.
 uint64_t RandomStart(const void* salt) {
@@ -113,13 +45,6 @@ uint64_t RandomStart(const void* salt) {
   return x ^ (x >> 31);
 }
 
-Status NotConnected() {
-  return Status(ErrorCode::UNAVAILABLE, "not connected to the vector daemon");
-}
-Status ConnectionLost() {
-  return Status(ErrorCode::CONNECTION_LOST, "lost the connection to the vector daemon",
-                "The daemon stopped, or closed the connection, before it had answered.");
-}
 Status OutOfMemory() {
   return Status(ErrorCode::OUT_OF_MEMORY, "out of memory", "Talking to the vector daemon failed.",
                 "Free memory on this machine.");
@@ -150,52 +75,6 @@ bool Guarded(vfdw_error* error, const Body& body) noexcept {
 
 std::string OrEmpty(const char* text) { return text == nullptr ? std::string() : text; }
 
-// One received message: its frames, at most kMostFrames of them kept.
-class Message {
- public:
-  Message() {
-    for (zmq_msg_t& frame : frames_) zmq_msg_init(&frame);
-  }
-  ~Message() {
-    for (zmq_msg_t& frame : frames_) zmq_msg_close(&frame);
-  }
-  Message(const Message&) = delete;
-  Message& operator=(const Message&) = delete;
-
-  // False when there is none. The frames of a message arrive together.
-  bool Receive(void* socket) {
-    for (bool more = true; more; count_++) {
-      zmq_msg_t* frame = &frames_[std::min(count_, kMostFrames)];
-      if (zmq_msg_recv(frame, socket, ZMQ_DONTWAIT) < 0) return false;
-      more = zmq_msg_more(frame) != 0;
-    }
-    return true;
-  }
-  size_t count() const { return count_; }
-  std::string_view frame(size_t i) {
-    return {static_cast<const char*>(zmq_msg_data(&frames_[i])), zmq_msg_size(&frames_[i])};
-  }
-  // Hands the third frame over without copying it.
-  vfdw::RawFrame TakeRaw() {
-    vfdw::RawFrame raw;
-    auto kept = std::make_unique<zmq_msg_t>();
-    zmq_msg_init(kept.get());
-    zmq_msg_move(kept.get(), &frames_[2]);
-    raw.data = static_cast<const uint8_t*>(zmq_msg_data(kept.get()));
-    raw.size = zmq_msg_size(kept.get());
-    raw.owner = {kept.release(), [](void* p) {
-                   auto* frame = static_cast<zmq_msg_t*>(p);
-                   zmq_msg_close(frame);
-                   delete frame;
-                 }};
-    return raw;
-  }
-
- private:
-  zmq_msg_t frames_[kMostFrames + 1];  // the last takes whatever is too many
-  size_t count_ = 0;
-};
-
 // A request under way, or answered and not taken yet.
 struct Request {
   vfdw::RequestId id;
@@ -218,21 +97,17 @@ struct Outgoing {
 struct vfdw_client {
  public:
   explicit vfdw_client(const vfdw_endpoint& endpoint)
-      : endpoint_(OrEmpty(endpoint.endpoint)),
-        server_public_key_(OrEmpty(endpoint.server_public_key)),
-        public_key_(OrEmpty(endpoint.public_key)),
-        secret_key_(OrEmpty(endpoint.secret_key)),
-        max_reply_bytes_(endpoint.max_reply_bytes > 0 ? endpoint.max_reply_bytes
-                                                      : VFDW_MAX_REPLY_BYTES),
+      : options_{OrEmpty(endpoint.endpoint), OrEmpty(endpoint.server_public_key),
+                 OrEmpty(endpoint.public_key), OrEmpty(endpoint.secret_key),
+                 endpoint.max_reply_bytes > 0 ? endpoint.max_reply_bytes : VFDW_MAX_REPLY_BYTES},
         pid_(static_cast<uint32_t>(getpid())),
         last_id_(RandomStart(this)) {}
-  ~vfdw_client() { CloseSocket(); }
   vfdw_client(const vfdw_client&) = delete;
   vfdw_client& operator=(const vfdw_client&) = delete;
 
   Status Connect();
   Status Reconnect() {
-    Break();
+    Break(vfdw::ConnectionLost());
     return Connect();
   }
   bool Poll();
@@ -241,7 +116,9 @@ struct vfdw_client {
   void CloseCursor(uint64_t cursor);
   void Forget(uint64_t id);
   vfdw_outcome Take(uint64_t id, vfdw_reply** out, vfdw_error* error);
-  int descriptor() const { return descriptor_; }
+  int descriptor() const { return wire_ == nullptr ? -1 : wire_->descriptor(); }
+  bool has_unsent() const { return wire_ != nullptr && wire_->has_unsent(); }
+  const Status& failure() const { return failure_; }
   uint64_t arrivals() const { return arrivals_; }
   bool is_alone() const { return is_alone_; }
 
@@ -251,17 +128,10 @@ struct vfdw_client {
     size_t columns;
   };
 
-  bool Usable() const {
-    return socket_ != nullptr && forks_ == g_forks.load(std::memory_order_relaxed);
-  }
-  Status SetOptions();
-  Status SetKeys();
-  Status SetInt(int option, int value);
-  void CloseSocket();
-  void Break();
+  bool Usable() const { return wire_ != nullptr && forks_ == vfdw::ForkCount(); }
+  void Break(const Status& why);
   Status SendFrames(const Outgoing& out, uint64_t id);
   void SendQuietly(Op op, std::string body);
-  bool ReceiveOne();
   void Deliver(Message* message);
   void DropLate(const vfdw::Envelope& envelope, Message* message);
   Status Understand(const vfdw::Envelope& envelope, Message* message, Request* request);
@@ -272,14 +142,11 @@ struct vfdw_client {
                         [id](const Request& r) { return r.id == id; });
   }
 
-  const std::string endpoint_, server_public_key_, public_key_, secret_key_;
-  const int64_t max_reply_bytes_;
+  const vfdw::WireOptions options_;
   const uint32_t pid_;
-  unsigned forks_ = 0;      // g_forks when socket_ was made
-  void* socket_ = nullptr;  // NULL: broken, and to be connected anew
-  int descriptor_ = -1;
-  bool connected_ = false;
-  bool broken_ = false;
+  unsigned forks_ = 0;                // ForkCount() when wire_ was made
+  std::unique_ptr<vfdw::Wire> wire_;  // null: lost, and to be connected anew
+  Status failure_;                    // of the wire that was lost
   bool is_alone_ = false;
   uint64_t last_id_;
   uint64_t arrivals_ = 0;
@@ -290,80 +157,21 @@ struct vfdw_client {
 
 // ---- connecting
 
-Status vfdw_client::SetInt(int option, int value) {
-  return zmq_setsockopt(socket_, option, &value, sizeof(value)) == 0 ? Status::Ok()
-                                                                     : ZmqFailed("zmq_setsockopt");
-}
-
-Status vfdw_client::SetOptions() {
-  VFDW_RETURN_IF_ERROR(SetInt(ZMQ_LINGER, 0));
-  VFDW_RETURN_IF_ERROR(SetInt(ZMQ_IMMEDIATE, 1));
-  VFDW_RETURN_IF_ERROR(SetInt(ZMQ_RECONNECT_IVL, -1));
-  VFDW_RETURN_IF_ERROR(SetInt(ZMQ_SNDHWM, 0));
-  // No more replies than requests come, and each request is awaited: memory is bounded by them.
-  VFDW_RETURN_IF_ERROR(SetInt(ZMQ_RCVHWM, 0));
-  // A tcp peer that vanished without a word is noticed by the kernel; waking up idle backends for
-  // heartbeats of our own would not be worth it, as every request has a time-out.
-  VFDW_RETURN_IF_ERROR(SetInt(ZMQ_TCP_KEEPALIVE, 1));
-  VFDW_RETURN_IF_ERROR(SetInt(ZMQ_TCP_KEEPALIVE_IDLE, 30));
-  VFDW_RETURN_IF_ERROR(SetInt(ZMQ_TCP_KEEPALIVE_INTVL, 10));
-  VFDW_RETURN_IF_ERROR(SetInt(ZMQ_TCP_KEEPALIVE_CNT, 3));
-  VFDW_RETURN_IF_ERROR(SetInt(ZMQ_IPV6, 1));
-  if (zmq_setsockopt(socket_, ZMQ_MAXMSGSIZE, &max_reply_bytes_, sizeof(max_reply_bytes_)) != 0)
-    return ZmqFailed("zmq_setsockopt");
-  return server_public_key_.empty() ? Status::Ok() : SetKeys();
-}
-
-Status vfdw_client::SetKeys() {
-  const struct {
-    int option;
-    const char* name;
-    const std::string& key;
-  } keys[] = {{ZMQ_CURVE_SERVERKEY, "server_public_key", server_public_key_},
-              {ZMQ_CURVE_PUBLICKEY, "public_key", public_key_},
-              {ZMQ_CURVE_SECRETKEY, "secret_key", secret_key_}};
-  if (public_key_.empty() || secret_key_.empty())
-    return Status(
-        ErrorCode::INVALID_PARAMETER, "the user has no CURVE keys",
-        "The server has the option \"server_public_key\", so its daemon knows its users by "
-        "their keys.",
-        "Use CREATE USER MAPPING ... OPTIONS (public_key '...', secret_key '...').");
-  for (const auto& k : keys)
-    if (k.key.size() != 40 || zmq_setsockopt(socket_, k.option, k.key.data(), k.key.size()) != 0)
-      return Status(ErrorCode::INVALID_PARAMETER, "invalid CURVE key",
-                    "The option \"" + std::string(k.name) + "\" is not a key.",
-                    "A key is 40 characters in Z85, as \"curve_keygen\" prints them.");
+Status vfdw_client::Connect() {
+  is_alone_ = false;
+  failure_ = Status::Ok();
+  forks_ = vfdw::ForkCount();
+  auto wire = vfdw::Connect(options_);
+  if (!wire.ok()) return wire.status();
+  wire_ = std::move(*wire);
   return Status::Ok();
 }
 
-Status vfdw_client::Connect() {
-  connected_ = broken_ = is_alone_ = false;
-  forks_ = g_forks.load(std::memory_order_relaxed);
-  VFDW_RETURN_IF_ERROR(MakeSocket(&socket_));
-  Status status = SetOptions();
-  if (status.ok() && zmq_connect(socket_, endpoint_.c_str()) != 0)
-    status = Status(ErrorCode::INVALID_PARAMETER, "invalid endpoint of the vector daemon",
-                    "\"" + endpoint_ + "\" cannot be used: " + zmq_strerror(zmq_errno()) + ".",
-                    "Write ipc:///path/of/socket or tcp://host:port.");
-  size_t size = sizeof(descriptor_);
-  if (status.ok() && zmq_getsockopt(socket_, ZMQ_FD, &descriptor_, &size) != 0)
-    status = ZmqFailed("zmq_getsockopt");
-  if (!status.ok()) CloseSocket();
-  return status;
-}
-
-void vfdw_client::CloseSocket() {
-  if (Usable()) zmq_close(socket_);
-  socket_ = nullptr;
-  descriptor_ = -1;
-  connected_ = false;
-}
-
-void vfdw_client::Break() {
-  CloseSocket();
-  broken_ = true;
+void vfdw_client::Break(const Status& why) {
+  wire_.reset();
+  failure_ = why;
   cursors_.clear();
-  SettleAll(ConnectionLost());
+  SettleAll(why);
 }
 
 // ---- sending
@@ -382,27 +190,15 @@ Status vfdw_client::SendFrames(const Outgoing& out, uint64_t id) {
   uint8_t header[vfdw::kEnvelopeBytes];
   vfdw::WriteEnvelope(envelope, header);
 
-  const struct {
-    const void* data;
-    size_t size;
-    int flags;
-  } frames[] = {{header, sizeof(header), ZMQ_SNDMORE},
-                {out.body.data(), out.body.size(), has_raw ? ZMQ_SNDMORE : 0},
-                {out.raw, out.raw_bytes, 0}};
-  for (size_t i = 0; i < (has_raw ? 3 : 2); i++) {
-    int sent;
-    do {
-      sent = zmq_send(socket_, frames[i].data, frames[i].size, frames[i].flags | ZMQ_DONTWAIT);
-    } while (sent < 0 && zmq_errno() == EINTR);
-    if (sent >= 0) continue;
-    if (i > 0) Break();  // half a message cannot be taken back
-    return zmq_errno() == EAGAIN ? NotConnected() : ZmqFailed("zmq_send");
-  }
-  return Status::Ok();
+  const vfdw::Part parts[] = {
+      {header, sizeof(header)}, {out.body.data(), out.body.size()}, {out.raw, out.raw_bytes}};
+  const Status status = wire_->Send(parts, has_raw ? 3 : 2);
+  if (wire_->state() == vfdw::WireState::kLost) Break(wire_->failure());
+  return status;
 }
 
 Status vfdw_client::Send(const Outgoing& out, const vfdw::ExpectedReply& expected, uint64_t* id) {
-  if (!Usable()) return broken_ ? ConnectionLost() : NotConnected();
+  if (!Usable()) return failure_.ok() ? NotConnected() : failure_;
   if (out.body.size() > VFDW_MAX_REQUEST_BYTES || out.raw_bytes > VFDW_MAX_REQUEST_BYTES)
     return Status(ErrorCode::LIMIT_EXCEEDED, "request to the vector daemon is too long",
                   "It has " + std::to_string(out.body.size() + out.raw_bytes) + " bytes.");
@@ -420,7 +216,7 @@ Status vfdw_client::Send(const Outgoing& out, const vfdw::ExpectedReply& expecte
 
 // For requests without a reply.
 void vfdw_client::SendQuietly(Op op, std::string body) {
-  if (!Usable() || !connected_) return;
+  if (!Usable() || wire_->state() != vfdw::WireState::kConnected) return;
   if (++last_id_ == 0) last_id_ = 1;
   Outgoing out{op, std::move(body)};
   (void)SendFrames(out, last_id_);
@@ -467,33 +263,20 @@ void vfdw_client::Forget(uint64_t id) {
 
 // ---- receiving
 
-// One read of ZMQ_EVENTS costs a system call, hence it ends as soon as nothing is awaited: what
-// remains is late replies to requests that were forgotten, and nobody sleeps for those.
+// Each look costs a system call, hence it ends as soon as nothing is awaited: what remains is late
+// replies to requests that were forgotten, and nobody sleeps for those.
 bool vfdw_client::Poll() {
   while (Usable()) {
-    int events = 0;
-    size_t size = sizeof(events);
-    if (zmq_getsockopt(socket_, ZMQ_EVENTS, &events, &size) != 0) {
-      if (zmq_errno() == EINTR) continue;
-      Break();
-      return false;
+    Message message;
+    if (wire_->Receive(&message)) {
+      arrivals_++;
+      Deliver(&message);
+      if (unanswered_ > 0 || !Usable()) continue;
     }
-    if ((events & ZMQ_POLLIN) != 0 && ReceiveOne() && unanswered_ > 0) continue;
-    if ((events & ZMQ_POLLOUT) != 0)
-      connected_ = true;
-    else if (connected_)
-      Break();
-    return connected_;
+    if (wire_->state() == vfdw::WireState::kLost) Break(wire_->failure());
+    return Usable() && wire_->state() == vfdw::WireState::kConnected;
   }
   return false;
-}
-
-bool vfdw_client::ReceiveOne() {
-  Message message;
-  if (!message.Receive(socket_)) return false;
-  arrivals_++;
-  Deliver(&message);
-  return true;
 }
 
 void vfdw_client::Deliver(Message* message) {
@@ -519,7 +302,7 @@ void vfdw_client::Deliver(Message* message) {
 
 // The reply crossed our cancellation. Its cursor is of no use to anybody.
 void vfdw_client::DropLate(const vfdw::Envelope& envelope, Message* message) {
-  if ((envelope.flags & vfdw::kFlagError) != 0 || message->count() < 2 ||
+  if ((envelope.flags & vfdw::kFlagError) != 0 || message->count < 2 ||
       (envelope.op != Op::kSearch && envelope.op != Op::kFetch))
     return;
   vfdw::SearchReply reply;
@@ -531,10 +314,10 @@ void vfdw_client::DropLate(const vfdw::Envelope& envelope, Message* message) {
 
 Status vfdw_client::Understand(const vfdw::Envelope& envelope, Message* message, Request* request) {
   const bool has_raw = (envelope.flags & vfdw::kFlagRaw) != 0;
-  const size_t body_bytes = message->count() > 1 ? message->frame(1).size() : 0;
-  const size_t raw_bytes = message->count() > 2 ? message->frame(2).size() : 0;
+  const size_t body_bytes = message->count > 1 ? message->frame(1).size() : 0;
+  const size_t raw_bytes = message->count > 2 ? message->frame(2).size() : 0;
   const bool is_error = (envelope.flags & vfdw::kFlagError) != 0;
-  if (message->count() != (has_raw ? 3u : 2u) || body_bytes != envelope.body_bytes ||
+  if (message->count != (has_raw ? 3u : 2u) || body_bytes != envelope.body_bytes ||
       raw_bytes != envelope.raw_bytes)
     return Status(ErrorCode::MALFORMED_MESSAGE, "malformed message",
                   "The frames do not have the lengths that the header tells.");
@@ -548,8 +331,8 @@ Status vfdw_client::Understand(const vfdw::Envelope& envelope, Message* message,
                   "The reply is to operation " +
                       std::to_string(static_cast<unsigned>(envelope.op)) + ", the request was " +
                       std::to_string(static_cast<unsigned>(request->expected.op)) + ".");
-  vfdw::RawFrame raw;
-  if (has_raw) raw = message->TakeRaw();
+  vfdw::Frame raw;
+  if (has_raw) raw = std::move(message->frames[2]);
   return vfdw::ParseReply(request->expected, message->frame(1), std::move(raw), &request->reply);
 }
 
@@ -610,6 +393,18 @@ uint64_t vfdw_client_arrivals(const vfdw_client* client) noexcept { return clien
 
 bool vfdw_client_is_alone(const vfdw_client* client) noexcept { return client->is_alone(); }
 
+bool vfdw_client_has_unsent(const vfdw_client* client) noexcept { return client->has_unsent(); }
+
+bool vfdw_client_has_failed(const vfdw_client* client, vfdw_error* error) noexcept {
+  if (client->failure().ok()) return false;
+  vfdw::CopyError(client->failure(), error);
+  return true;
+}
+
+bool vfdw_endpoint_needs_threads(const vfdw_endpoint* endpoint) noexcept {
+  return vfdw::NeedsZmq(endpoint->endpoint, endpoint->server_public_key);
+}
+
 bool vfdw_client_poll(vfdw_client* client) noexcept {
   bool connected = false;
   vfdw_error ignored;
@@ -619,35 +414,6 @@ bool vfdw_client_poll(vfdw_client* client) noexcept {
     return Status::Ok();
   });
   return connected;
-}
-
-bool vfdw_endpoint_listens(const char* endpoint, vfdw_error* error) noexcept {
-  return Guarded(error, [&]() -> Status {
-    if (strncmp(endpoint, kIpcPrefix, kIpcPrefixBytes) != 0) return Status::Ok();
-    const std::string path = endpoint + kIpcPrefixBytes;
-    sockaddr_un address{};
-    if (path.empty() || path.size() >= sizeof(address.sun_path))
-      return Status(ErrorCode::UNAVAILABLE, "invalid socket path",
-                    "The path in " + std::string(endpoint) + " is empty or longer than " +
-                        std::to_string(sizeof(address.sun_path) - 1) + " bytes.");
-    address.sun_family = AF_UNIX;
-    memcpy(address.sun_path, path.data(), path.size());
-    if (path[0] == '@') address.sun_path[0] = '\0';  // abstract, as libzmq writes it
-    const auto length =
-        static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + (path[0] != '@'));
-    const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (probe < 0) return Status::Ok();  // then let ZeroMQ find out
-    const bool refused =
-        connect(probe, reinterpret_cast<const sockaddr*>(&address), length) != 0 && errno != EAGAIN;
-    const int reason = errno;
-    close(probe);
-    if (!refused) return Status::Ok();
-    return Status(ErrorCode::UNAVAILABLE, "could not connect",
-                  reason == ENOENT ? "There is no socket " + path + "."
-                  : reason == ECONNREFUSED
-                      ? "Nobody listens on the socket " + path + "."
-                      : "The socket " + path + " refused: " + strerror(reason) + ".");
-  });
 }
 
 uint64_t vfdw_client_send_search(vfdw_client* client, const vfdw_search* search,

@@ -51,15 +51,26 @@ typedef struct vfdw_endpoint {
 } vfdw_endpoint;
 
 /*
- * Makes a client and starts to connect. The first call in a process starts ZeroMQ's threads,
- * with all signals blocked in them.
+ * Makes a client and starts to connect; fails with UNAVAILABLE when it is known at once that nobody
+ * listens. A client that needs threads has them made by the first call in a process, with all
+ * signals blocked in them.
  */
 bool vfdw_client_open(const vfdw_endpoint* endpoint, vfdw_client** out,
                       vfdw_error* error) VFDW_NOEXCEPT;
 void vfdw_client_close(vfdw_client* client) VFDW_NOEXCEPT; /* NULL is allowed; drops all requests */
 
-/* To be watched for readability. Valid until close or reconnect. */
+/*
+ * Whether a client of this endpoint is served by threads, which live as long as the process: tcp
+ * and CURVE. All others use one descriptor, and no thread.
+ */
+bool vfdw_endpoint_needs_threads(const vfdw_endpoint* endpoint) VFDW_NOEXCEPT;
+
+/*
+ * To be watched for readability, and for writability while something is unsent. Valid until the
+ * next call of poll, close or reconnect. -1: there is none at present; poll again soon.
+ */
 int vfdw_client_descriptor(const vfdw_client* client) VFDW_NOEXCEPT;
+bool vfdw_client_has_unsent(const vfdw_client* client) VFDW_NOEXCEPT;
 
 /*
  * Takes in all that has arrived. Must be called before every sleep on the descriptor and after
@@ -77,6 +88,9 @@ bool vfdw_client_poll(vfdw_client* client) VFDW_NOEXCEPT;
  */
 bool vfdw_client_reconnect(vfdw_client* client, vfdw_error* error) VFDW_NOEXCEPT;
 
+/* Whether the connection broke, or was refused, since it was last started; then *error says why. */
+bool vfdw_client_has_failed(const vfdw_client* client, vfdw_error* error) VFDW_NOEXCEPT;
+
 /*
  * Whether the last reply said that no other client asks the daemon anything: only then may a
  * caller look for a reply without sleeping, and not for long.
@@ -85,12 +99,6 @@ bool vfdw_client_is_alone(const vfdw_client* client) VFDW_NOEXCEPT;
 
 /* Messages of any kind that have come in so far: tells a slow daemon from a silent one. */
 uint64_t vfdw_client_arrivals(const vfdw_client* client) VFDW_NOEXCEPT;
-
-/*
- * Whether a daemon listens there at this moment, asked without ZeroMQ (ipc only; tcp says
- * true). False, with the reason in *error, lets the caller say at once why it cannot connect.
- */
-bool vfdw_endpoint_listens(const char* endpoint, vfdw_error* error) VFDW_NOEXCEPT;
 
 /* ---- requests: each returns the request's id, or 0 with *error ---- */
 

@@ -5,12 +5,12 @@
  *	  end every wait. While we wait no C++ frame is on the stack, hence
  *	  ereport() is always safe here.
  *
- * When the daemon is away. Connecting to a Unix socket is asked for without
- * ZeroMQ first: if nobody listens, that is known at once and said at once. Only
- * a link that once worked is given time, connect_timeout from the moment its
- * loss was noticed, because then a restart may be going on; queries after that
- * fail at once again. A daemon that accepts but does not answer (stopped, or
- * hanging) is given connect_timeout, by each query.
+ * When the daemon is away. If nobody listens on a Unix socket, or whoever does
+ * hangs up, that is known at once and said at once. Only a link that once
+ * worked is given time, connect_timeout from the moment its loss was noticed,
+ * because then a restart may be going on; queries after that fail at once
+ * again. A daemon that accepts but does not answer (stopped, or hanging) is
+ * given connect_timeout, by each query.
  *
  * Not here: which endpoint to use, and how long a link lives (connection.c).
  */
@@ -25,9 +25,14 @@
 #include "fdw/daemon_error.h"
 #include "fdw/link.h"
 
-/* Descriptors: ZeroMQ's context (two threads with two each, and its own), and one client. */
-#define VFDW_CONTEXT_DESCRIPTORS 5
-#define VFDW_CLIENT_DESCRIPTORS	 3
+/* Descriptors of a client; of one with threads; of these (two with two each, and what they share)
+ */
+#define VFDW_CLIENT_DESCRIPTORS			 1
+#define VFDW_THREADED_CLIENT_DESCRIPTORS 3
+#define VFDW_THREADS_DESCRIPTORS		 5
+
+/* Between two looks while there is nothing to be watched: the daemon's backlog is full. */
+#define VFDW_DIAL_STEP_MS 5
 
 /* After that long without a connection the attempt is made anew. */
 #define VFDW_CONNECT_STEP_MS 1000
@@ -65,31 +70,6 @@ vfdw_sleep(long timeout_ms)
 	CHECK_FOR_INTERRUPTS();
 }
 
-/* Until the client's descriptor is readable, the latch is set or the time is over; -1: no limit. */
-void
-vfdw_link_wait(VfdwLink *link, long timeout_ms)
-{
-	WaitEvent event;
-
-	if (link->wait_set == NULL)
-	{
-		/* Set up entirely before it is kept: any of these may throw. */
-#if PG_VERSION_NUM >= 170000
-		WaitEventSet *set = CreateWaitEventSet(NULL, 3);
-#else
-		WaitEventSet *set = CreateWaitEventSet(TopMemoryContext, 3);
-#endif
-		link->wait_set = set;
-		AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
-		AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
-		AddWaitEventToSet(set, WL_SOCKET_READABLE, vfdw_client_descriptor(link->client), NULL,
-						  NULL);
-	}
-	(void) WaitEventSetWait(link->wait_set, timeout_ms, &event, 1, wait_event());
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
-}
-
 static void
 drop_wait_set(VfdwLink *link)
 {
@@ -100,6 +80,47 @@ drop_wait_set(VfdwLink *link)
 		FreeWaitEventSet(set);
 }
 
+/* Kept from wait to wait: making one costs several system calls. */
+static void
+make_wait_set(VfdwLink *link, int descriptor)
+{
+	/* Set up entirely before it is kept: any of these may throw. */
+#if PG_VERSION_NUM >= 170000
+	WaitEventSet *set = CreateWaitEventSet(NULL, 3);
+#else
+	WaitEventSet *set = CreateWaitEventSet(TopMemoryContext, 3);
+#endif
+	link->wait_set = set;
+	AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
+	AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
+	link->socket_event = AddWaitEventToSet(set, WL_SOCKET_READABLE, descriptor, NULL, NULL);
+}
+
+/* Until there is something to read or to write, the latch is set or the time is over; -1: no limit.
+ */
+void
+vfdw_link_wait(VfdwLink *link, long timeout_ms)
+{
+	const int descriptor = vfdw_client_descriptor(link->client);
+	int wanted = WL_SOCKET_READABLE;
+	WaitEvent event;
+
+	if (descriptor < 0)
+	{
+		vfdw_sleep(timeout_ms < 0 ? VFDW_DIAL_STEP_MS : Min(timeout_ms, VFDW_DIAL_STEP_MS));
+		return;
+	}
+	if (link->wait_set == NULL)
+		make_wait_set(link, descriptor);
+	if (vfdw_client_has_unsent(link->client))
+		wanted |= WL_SOCKET_WRITEABLE;
+	/* Costs nothing unless it changes. */
+	ModifyWaitEvent(link->wait_set, link->socket_event, wanted, NULL);
+	(void) WaitEventSetWait(link->wait_set, timeout_ms, &event, 1, wait_event());
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
 static void
 release_descriptors(int count)
 {
@@ -107,21 +128,23 @@ release_descriptors(int count)
 		ReleaseExternalFD();
 }
 
-static void
-account_descriptors(void)
+/* Those of a client, which are released with it, and those of its threads, which stay. */
+static int
+account_descriptors(bool needs_threads)
 {
-	static bool context_accounted = false;
-	int wanted = VFDW_CLIENT_DESCRIPTORS;
+	static bool threads_accounted = false;
+	int of_client = needs_threads ? VFDW_THREADED_CLIENT_DESCRIPTORS : VFDW_CLIENT_DESCRIPTORS;
+	int wanted = of_client;
 	int acquired = 0;
 
-	if (!context_accounted)
-		wanted += VFDW_CONTEXT_DESCRIPTORS;
+	if (needs_threads && !threads_accounted)
+		wanted += VFDW_THREADS_DESCRIPTORS;
 	while (acquired < wanted && AcquireExternalFD())
 		acquired++;
 	if (acquired == wanted)
 	{
-		context_accounted = true;
-		return;
+		threads_accounted = threads_accounted || needs_threads;
+		return of_client;
 	}
 	release_descriptors(acquired);
 	ereport(ERROR,
@@ -139,7 +162,7 @@ vfdw_link_close(VfdwLink *link)
 		return;
 	vfdw_client_close(link->client);
 	link->client = NULL;
-	release_descriptors(VFDW_CLIENT_DESCRIPTORS);
+	release_descriptors(link->descriptors);
 }
 
 /* Makes the link's client, or lets it connect anew. */
@@ -158,10 +181,10 @@ start_connecting(VfdwLink *link, vfdw_error *why)
 	endpoint.public_key = link->keys->public_key;
 	endpoint.secret_key = link->keys->secret_key;
 	endpoint.max_reply_bytes = VFDW_MAX_REPLY_BYTES;
-	account_descriptors();
+	link->descriptors = account_descriptors(vfdw_endpoint_needs_threads(&endpoint));
 	if (vfdw_client_open(&endpoint, &link->client, why))
 		return true;
-	release_descriptors(VFDW_CLIENT_DESCRIPTORS);
+	release_descriptors(link->descriptors);
 	return false;
 }
 
@@ -191,11 +214,13 @@ vfdw_link_connect(VfdwLink *link, int timeout_ms, vfdw_error *why)
 	double left_ms;
 
 	INSTR_TIME_SET_CURRENT(start);
-	if (!vfdw_endpoint_listens(link->endpoint, why) || !start_connecting(link, why))
+	if (!start_connecting(link, why))
 		return false;
 	step = start;
 	while (!vfdw_link_is_connected(link))
 	{
+		if (vfdw_client_has_failed(link->client, why))
+			return false;
 		left_ms = timeout_ms - vfdw_elapsed_ms(start);
 		if (left_ms <= 0)
 		{
@@ -207,7 +232,7 @@ vfdw_link_connect(VfdwLink *link, int timeout_ms, vfdw_error *why)
 		}
 		if (vfdw_elapsed_ms(step) >= VFDW_CONNECT_STEP_MS)
 		{
-			if (!vfdw_endpoint_listens(link->endpoint, why) || !start_connecting(link, why))
+			if (!start_connecting(link, why))
 				return false;
 			INSTR_TIME_SET_CURRENT(step);
 			continue;

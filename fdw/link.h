@@ -26,7 +26,9 @@ typedef struct VfdwLink
 	char *endpoint;
 	const VfdwKeys *keys;
 	vfdw_client *client;	/* NULL until it is needed */
+	int descriptors;		/* accounted for the client */
 	WaitEventSet *wait_set; /* NULL until somebody waits; of the client's descriptor */
+	int socket_event;		/* its place there */
 	bool worked;			/* it was connected at some time */
 	bool silent;			/* a request timed out without a byte: to be connected anew */
 	bool lost;				/* it worked, and does not now */
@@ -43,7 +45,7 @@ extern bool vfdw_link_connect(VfdwLink *link, int timeout_ms, vfdw_error *why);
 /* Was it lost less than timeout_ms ago, so that waiting for a restart is worth it? */
 extern bool vfdw_link_may_come_back(const VfdwLink *link, int timeout_ms);
 
-/* Sleeps until the client's descriptor is readable or the time is over; -1: no limit. */
+/* Sleeps until the client can go on, or the time is over; -1: no limit. */
 extern void vfdw_link_wait(VfdwLink *link, long timeout_ms);
 
 extern void vfdw_link_close(VfdwLink *link);

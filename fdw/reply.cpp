@@ -69,7 +69,7 @@ Status DecodeClean(std::string_view body, Message* out) {
   return Status::Ok();
 }
 
-void AlignFrame(RawFrame* raw) {
+void AlignFrame(Frame* raw) {
   if (reinterpret_cast<uintptr_t>(raw->data) % kAlignment == 0) return;
   const size_t words = (raw->size + kAlignment - 1) / kAlignment;
   auto copy = std::make_unique<uint64_t[]>(words);
@@ -80,7 +80,7 @@ void AlignFrame(RawFrame* raw) {
 
 // Whether [offset, offset + bytes) lies in the frame and begins aligned. An empty piece may claim
 // any offset, nobody looks there.
-bool Within(const RawFrame& raw, uint64_t offset, uint64_t bytes) {
+bool Within(const Frame& raw, uint64_t offset, uint64_t bytes) {
   return bytes == 0 ||
          (offset % kAlignment == 0 && offset <= raw.size && bytes <= raw.size - offset);
 }
@@ -112,7 +112,7 @@ bool BoolsAreSound(const uint8_t* values, uint64_t rows) {
   return all <= 1;
 }
 
-Status ReadColumn(const SearchReply& reply, const RawFrame& raw, size_t number, vfdw_column* out) {
+Status ReadColumn(const SearchReply& reply, const Frame& raw, size_t number, vfdw_column* out) {
   const ColumnBlock& block = reply.columns[number];
   const auto encoding = static_cast<ValueEncoding>(block.encoding);
   const uint64_t rows = reply.rows;
@@ -153,7 +153,7 @@ Status ReadColumn(const SearchReply& reply, const RawFrame& raw, size_t number, 
   return Status::Ok();
 }
 
-Status CheckBatch(const ExpectedReply& expected, const SearchReply& m, const RawFrame& raw) {
+Status CheckBatch(const ExpectedReply& expected, const SearchReply& m, const Frame& raw) {
   if (m.columns.size() != expected.columns)
     return Malformed("The batch has " + std::to_string(m.columns.size()) + " columns instead of " +
                      std::to_string(expected.columns) + ".");
@@ -169,7 +169,7 @@ Status CheckBatch(const ExpectedReply& expected, const SearchReply& m, const Raw
   return Status::Ok();
 }
 
-Status ReadRows(const ExpectedReply& expected, std::string_view body, RawFrame raw,
+Status ReadRows(const ExpectedReply& expected, std::string_view body, Frame raw,
                 vfdw_reply* reply) {
   SearchReply& m = reply->message.emplace<SearchReply>();
   VFDW_RETURN_IF_ERROR(DecodeClean(body, &m));
@@ -308,7 +308,7 @@ Status ReadDaemon(std::string_view body, vfdw_reply* reply) {
 
 }  // namespace
 
-Status ParseReply(const ExpectedReply& expected, std::string_view body, RawFrame raw,
+Status ParseReply(const ExpectedReply& expected, std::string_view body, Frame raw,
                   std::unique_ptr<vfdw_reply>* out) {
   auto reply = std::make_unique<vfdw_reply>();
   Status status;

@@ -14,18 +14,12 @@
 #include <vector>
 
 #include "fdw/client.h"
+#include "fdw/frame.h"
 #include "shared/envelope.h"
 #include "shared/messages.h"
 #include "shared/status.h"
 
 namespace vfdw {
-
-// The bytes of a raw frame and whoever keeps them alive.
-struct RawFrame {
-  const uint8_t* data = nullptr;
-  size_t size = 0;
-  std::unique_ptr<void, void (*)(void*)> owner{nullptr, [](void*) {}};
-};
 
 // What the request asked for, as far as its reply must agree with it.
 struct ExpectedReply {
@@ -36,7 +30,7 @@ struct ExpectedReply {
 
 // body and raw are the frames after a header without kFlagError. raw is taken over; when it does
 // not begin at a multiple of 8 it is copied. MALFORMED_MESSAGE says what is wrong.
-Status ParseReply(const ExpectedReply& expected, std::string_view body, RawFrame raw,
+Status ParseReply(const ExpectedReply& expected, std::string_view body, Frame raw,
                   std::unique_ptr<vfdw_reply>* out);
 
 }  // namespace vfdw
@@ -50,7 +44,7 @@ struct vfdw_reply {
   std::variant<std::monostate, vfdw::SearchReply, vfdw::ListReply, vfdw::StatusReply,
                vfdw::DaemonStatusReply>
       message;
-  vfdw::RawFrame raw;
+  vfdw::Frame raw;
   vfdw_rows rows{};
   std::vector<vfdw_column> columns;
   std::vector<vfdw_collection_info> collections;

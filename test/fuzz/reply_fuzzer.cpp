@@ -50,7 +50,7 @@ void ReadReply(vfdw::Op op, std::string_view bytes) {
   (void)vfdw::Decode(body, &claimed);
   // Rows without any column cost nothing to claim, and the walk would take for ever.
   if (claimed.rows > 100000) return;
-  vfdw::RawFrame raw;
+  vfdw::Frame raw;
   raw.data = reinterpret_cast<const uint8_t*>(raw_copy.data());
   raw.size = raw_copy.size();
   std::unique_ptr<vfdw_reply> reply;

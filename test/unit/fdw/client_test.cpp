@@ -1,16 +1,21 @@
-// client_test.cpp - one connection to one daemon, whatever the daemon does.
+// client_test.cpp - one connection to one daemon, whatever the daemon does: by our own wire and by
+// the library's, to a socket of the library.
 #include "fdw/client.h"
 
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "shared/limits.h"
@@ -21,14 +26,15 @@ namespace {
 
 using std::chrono::steady_clock;
 
-class ClientTest : public testing::Test {
+// Parameter: over tcp?
+class ClientTest : public testing::TestWithParam<bool> {
  protected:
-  ClientTest() {
+  explicit ClientTest(bool is_tcp = GetParam()) {
     char directory[] = "/tmp/vfdw_client_test_XXXXXX";
     EXPECT_NE(nullptr, mkdtemp(directory));
     directory_ = directory;
     path_ = directory_ + "/sock";
-    endpoint_ = "ipc://" + path_;
+    endpoint_ = is_tcp ? MockDaemon::FreeTcpEndpoint() : "ipc://" + path_;
   }
   ~ClientTest() override {
     vfdw_client_close(client_);
@@ -55,8 +61,10 @@ class ClientTest : public testing::Test {
     const auto deadline = steady_clock::now() + std::chrono::seconds(5);
     while (!condition()) {
       if (steady_clock::now() > deadline) return false;
-      pollfd watched{vfdw_client_descriptor(client_), POLLIN, 0};
-      poll(&watched, 1, 100);
+      const bool has_unsent = client_ != nullptr && vfdw_client_has_unsent(client_);
+      pollfd watched{vfdw_client_descriptor(client_),
+                     static_cast<short>(has_unsent ? POLLIN | POLLOUT : POLLIN), 0};
+      poll(&watched, 1, watched.fd < 0 ? 5 : 100);
     }
     return true;
   }
@@ -73,7 +81,8 @@ class ClientTest : public testing::Test {
     return outcome;
   }
 
-  uint64_t SendSearch(const std::vector<const char*>& columns, const std::vector<float>& query) {
+  uint64_t SendSearch(const std::vector<const char*>& columns, const std::vector<float>& query,
+                      uint32_t batch_rows = 100) {
     vfdw_search search{};
     search.collection = {"app", "public", "docs", 16385};
     search.vector_column = "embedding";
@@ -83,7 +92,7 @@ class ClientTest : public testing::Test {
     search.k = 10;
     search.columns = columns.data();
     search.column_count = columns.size();
-    search.batch_rows = 100;
+    search.batch_rows = batch_rows;
     search.timeout_ms = 1234;
     return vfdw_client_send_search(client_, &search, &error_);
   }
@@ -100,7 +109,7 @@ class ClientTest : public testing::Test {
   std::unique_ptr<vfdw_reply, FreeReply> reply_;
 };
 
-TEST_F(ClientTest, SearchGoesOverAndItsRowsComeBack) {
+TEST_P(ClientTest, SearchGoesOverAndItsRowsComeBack) {
   Connect();
   const uint64_t id = SendSearch({"id"}, {1, 2, 3});
   ASSERT_NE(0u, id) << error_.message;
@@ -145,7 +154,7 @@ TEST_F(ClientTest, SearchGoesOverAndItsRowsComeBack) {
   EXPECT_EQ(nullptr, vfdw_reply_daemon(reply_.get()));
 }
 
-TEST_F(ClientTest, FilterRangeAndCountGoOverByteForByte) {
+TEST_P(ClientTest, FilterRangeAndCountGoOverByteForByte) {
   Connect();
   const char zero_inside[] = {'a', '\0', 'b'};
   const vfdw_bytes values[] = {{zero_inside, sizeof(zero_inside)}, {"", 0}};
@@ -193,7 +202,7 @@ TEST_F(ClientTest, FilterRangeAndCountGoOverByteForByte) {
   EXPECT_EQ(4711u, vfdw_reply_rows(reply_.get())->matching_rows);
 }
 
-TEST_F(ClientTest, TwoRequestsUnderWayGetTheirOwnRepliesInAnyOrder) {
+TEST_P(ClientTest, TwoRequestsUnderWayGetTheirOwnRepliesInAnyOrder) {
   Connect();
   const uint64_t first = SendStatus(), second = SendStatus();
   const MockDaemon::Request a = daemon_->Receive(), b = daemon_->Receive();
@@ -208,7 +217,7 @@ TEST_F(ClientTest, TwoRequestsUnderWayGetTheirOwnRepliesInAnyOrder) {
   EXPECT_STREQ("second", vfdw_reply_daemon(reply_.get())->name);
 }
 
-TEST_F(ClientTest, ForgottenRequestIsCancelledAndItsLateReplyAndCursorAreDropped) {
+TEST_P(ClientTest, ForgottenRequestIsCancelledAndItsLateReplyAndCursorAreDropped) {
   Connect();
   const uint64_t forgotten = SendSearch({}, {1});
   const MockDaemon::Request request = daemon_->Receive();
@@ -231,7 +240,7 @@ TEST_F(ClientTest, ForgottenRequestIsCancelledAndItsLateReplyAndCursorAreDropped
   EXPECT_EQ(VFDW_FAILED, vfdw_client_take(client_, forgotten, &reply, &error_));
 }
 
-TEST_F(ClientTest, KnowsFromTheLastReplyWhetherItIsAlone) {
+TEST_P(ClientTest, KnowsFromTheLastReplyWhetherItIsAlone) {
   Connect();
   EXPECT_FALSE(vfdw_client_is_alone(client_));
   for (const uint32_t flag : {uint32_t{kFlagAlone}, uint32_t{0}, uint32_t{kFlagAlone}}) {
@@ -248,7 +257,7 @@ TEST_F(ClientTest, KnowsFromTheLastReplyWhetherItIsAlone) {
   EXPECT_FALSE(vfdw_client_is_alone(client_));
 }
 
-TEST_F(ClientTest, DaemonsErrorArrivesWithSqlstateAndHint) {
+TEST_P(ClientTest, DaemonsErrorArrivesWithSqlstateAndHint) {
   Connect();
   const uint64_t id = SendStatus();
   daemon_->ReplyError(daemon_->Receive(),
@@ -260,7 +269,7 @@ TEST_F(ClientTest, DaemonsErrorArrivesWithSqlstateAndHint) {
   EXPECT_NE('\0', error_.hint[0]);
 }
 
-TEST_F(ClientTest, LostConnectionFailsAllThatIsUnderWayAtOnce) {
+TEST_P(ClientTest, LostConnectionFailsAllThatIsUnderWayAtOnce) {
   Connect();
   const uint64_t first = SendStatus(), second = SendStatus();
   daemon_->Receive();
@@ -274,7 +283,7 @@ TEST_F(ClientTest, LostConnectionFailsAllThatIsUnderWayAtOnce) {
   EXPECT_EQ(0u, SendStatus());
 }
 
-TEST_F(ClientTest, LossIsNoticedEvenIfAnotherDaemonListensBeforeTheNextPoll) {
+TEST_P(ClientTest, LossIsNoticedEvenIfAnotherDaemonListensBeforeTheNextPoll) {
   Connect();
   const uint64_t id = SendStatus();
   daemon_->Receive();
@@ -289,7 +298,7 @@ TEST_F(ClientTest, LossIsNoticedEvenIfAnotherDaemonListensBeforeTheNextPoll) {
   EXPECT_EQ(VFDW_ARRIVED, Await(again)) << error_.detail;
 }
 
-TEST_F(ClientTest, CursorOfALostConnectionIsNotFetchedFromTheNextDaemon) {
+TEST_P(ClientTest, CursorOfALostConnectionIsNotFetchedFromTheNextDaemon) {
   Connect();
   const uint64_t id = SendSearch({}, {1});
   SearchReply answer;
@@ -303,23 +312,7 @@ TEST_F(ClientTest, CursorOfALostConnectionIsNotFetchedFromTheNextDaemon) {
   EXPECT_EQ(VFDW_ERR_CONNECTION_LOST, error_.code);
 }
 
-TEST_F(ClientTest, SendingBeforeTheConnectionStandsFails) {
-  Open();
-  EXPECT_FALSE(vfdw_client_poll(client_));
-  EXPECT_EQ(0u, SendStatus());
-  EXPECT_EQ(VFDW_ERR_UNAVAILABLE, error_.code);
-}
-
-TEST_F(ClientTest, ProbeTellsWhyNobodyListens) {
-  EXPECT_FALSE(vfdw_endpoint_listens(endpoint_.c_str(), &error_));
-  EXPECT_NE(nullptr, strstr(error_.detail, "There is no socket")) << error_.detail;
-  StartDaemon();
-  EXPECT_TRUE(vfdw_endpoint_listens(endpoint_.c_str(), &error_));
-  EXPECT_TRUE(vfdw_endpoint_listens("tcp://127.0.0.1:1", &error_));
-  EXPECT_FALSE(vfdw_endpoint_listens(("ipc:///" + std::string(200, 'x')).c_str(), &error_));
-}
-
-TEST_F(ClientTest, UnusableEndpointOrKeyIsRefusedWithItsReason) {
+TEST_P(ClientTest, UnusableEndpointOrKeyIsRefusedWithItsReason) {
   vfdw_endpoint endpoint{};
   endpoint.endpoint = "nonsense";
   EXPECT_FALSE(vfdw_client_open(&endpoint, &client_, &error_));
@@ -330,7 +323,7 @@ TEST_F(ClientTest, UnusableEndpointOrKeyIsRefusedWithItsReason) {
   EXPECT_EQ(VFDW_ERR_INVALID_PARAMETER, error_.code);
 }
 
-TEST_F(ClientTest, ForeignBytesInsteadOfAHeaderFailWhatIsUnderWay) {
+TEST_P(ClientTest, ForeignBytesInsteadOfAHeaderFailWhatIsUnderWay) {
   for (const std::string& header : {std::string("HTTP/1.1 400 Bad Request"), std::string(),
                                     std::string(kEnvelopeBytes, '\xff')}) {
     if (client_ == nullptr) Connect();
@@ -341,7 +334,7 @@ TEST_F(ClientTest, ForeignBytesInsteadOfAHeaderFailWhatIsUnderWay) {
   }
 }
 
-TEST_F(ClientTest, GarbageBehindAGoodHeaderFailsThatRequestOnly) {
+TEST_P(ClientTest, GarbageBehindAGoodHeaderFailsThatRequestOnly) {
   Connect();
   using Change = std::function<void(Envelope*, std::vector<std::string>*)>;
   const std::vector<Change> changes = {
@@ -381,7 +374,7 @@ TEST_F(ClientTest, GarbageBehindAGoodHeaderFailsThatRequestOnly) {
   }
 }
 
-TEST_F(ClientTest, ReplyBeyondTheLimitBreaksTheConnectionInsteadOfTakingMemory) {
+TEST_P(ClientTest, ReplyBeyondTheLimitBreaksTheConnectionInsteadOfTakingMemory) {
   StartDaemon();
   Open(/*max_reply_bytes=*/1000);
   ASSERT_TRUE(Until([&] { return vfdw_client_poll(client_); }));
@@ -393,14 +386,14 @@ TEST_F(ClientTest, ReplyBeyondTheLimitBreaksTheConnectionInsteadOfTakingMemory) 
   EXPECT_EQ(VFDW_ERR_CONNECTION_LOST, error_.code);
 }
 
-TEST_F(ClientTest, RequestBeyondTheLimitIsRefusedHere) {
+TEST_P(ClientTest, RequestBeyondTheLimitIsRefusedHere) {
   Connect();
   EXPECT_EQ(0u, SendSearch({}, std::vector<float>(VFDW_MAX_REQUEST_BYTES / 4 + 1)));
   EXPECT_EQ(VFDW_ERR_LIMIT_EXCEEDED, error_.code);
   EXPECT_STREQ("53400", error_.sqlstate);
 }
 
-TEST_F(ClientTest, ChildProcessDoesNotTouchItsParentsConnection) {
+TEST_P(ClientTest, ChildProcessDoesNotTouchItsParentsConnection) {
   Connect();
   const pid_t child = fork();
   if (child == 0) {
@@ -418,6 +411,137 @@ TEST_F(ClientTest, ChildProcessDoesNotTouchItsParentsConnection) {
   const uint64_t id = SendStatus();
   daemon_->Reply(daemon_->Receive(), DaemonStatusReply{});
   EXPECT_EQ(VFDW_ARRIVED, Await(id));
+}
+
+TEST_P(ClientTest, LongRequestsAndRepliesComeWhole) {
+  Connect();
+  std::vector<float> query(VFDW_MAX_REQUEST_BYTES / 4);
+  for (size_t i = 0; i < query.size(); i++) query[i] = static_cast<float>(i);
+  const uint64_t id = SendSearch({}, query, 600000), next = SendStatus();
+  ASSERT_NE(0u, id) << error_.message;
+  MockDaemon::Request request;
+  std::thread daemon([&] { request = daemon_->Receive(); });
+  Until([&] {
+    vfdw_client_poll(client_);
+    return !vfdw_client_has_unsent(client_);
+  });
+  daemon.join();
+  ASSERT_EQ(query.size() * 4, request.raw.size());
+  EXPECT_EQ(0, memcmp(query.data(), request.raw.data(), request.raw.size()));
+
+  SearchReply answer;
+  answer.rows = answer.ordered_rows = 600000;
+  std::vector<double> distances(answer.rows);
+  for (size_t i = 0; i < distances.size(); i++) distances[i] = static_cast<double>(i);
+  daemon_->Reply(request, answer,
+                 {reinterpret_cast<const char*>(distances.data()), distances.size() * 8});
+  daemon_->Reply(daemon_->Receive(), DaemonStatusReply{});
+  ASSERT_EQ(VFDW_ARRIVED, Await(next)) << error_.detail;
+  ASSERT_EQ(VFDW_ARRIVED, Await(id)) << error_.detail;
+  const vfdw_rows* rows = vfdw_reply_rows(reply_.get());
+  ASSERT_NE(nullptr, rows);
+  EXPECT_EQ(0, memcmp(rows->distances, distances.data(), distances.size() * 8));
+}
+
+INSTANTIATE_TEST_SUITE_P(Wires, ClientTest, testing::Bool(),
+                         [](const auto& info) { return std::string(info.param ? "Tcp" : "Unix"); });
+
+// What only a wire of our own can tell, and at once.
+class UnixClientTest : public ClientTest {
+ protected:
+  UnixClientTest() : ClientTest(false) {}
+  ~UnixClientTest() override {
+    for (const int fd : descriptors_) close(fd);
+  }
+  int Keep(int fd) {
+    descriptors_.push_back(fd);
+    return fd;
+  }
+  // Somebody who listens and is no ZeroMQ.
+  int Listen(int backlog) {
+    const int fd = Keep(socket(AF_UNIX, SOCK_STREAM, 0));
+    EXPECT_EQ(0, bind(fd, Address(), sizeof(sockaddr_un)));
+    EXPECT_EQ(0, listen(fd, backlog));
+    return fd;
+  }
+  const sockaddr* Address() {
+    address_.sun_family = AF_UNIX;
+    strcpy(address_.sun_path, path_.c_str());
+    return reinterpret_cast<const sockaddr*>(&address_);
+  }
+  bool UntilItFails() {
+    return Until(
+        [&] { return !vfdw_client_poll(client_) && vfdw_client_has_failed(client_, &error_); });
+  }
+  sockaddr_un address_{};
+  std::vector<int> descriptors_;
+};
+
+TEST_F(UnixClientTest, WhyNobodyListensIsSaidAtOnce) {
+  vfdw_endpoint endpoint{};
+  endpoint.endpoint = endpoint_.c_str();
+  EXPECT_FALSE(vfdw_client_open(&endpoint, &client_, &error_));
+  EXPECT_EQ(VFDW_ERR_UNAVAILABLE, error_.code);
+  EXPECT_NE(nullptr, strstr(error_.detail, "There is no socket")) << error_.detail;
+
+  StartDaemon();
+  Open();
+  ASSERT_TRUE(Until([&] { return vfdw_client_poll(client_); }));
+  daemon_.reset();
+  EXPECT_TRUE(UntilItFails());
+  EXPECT_FALSE(vfdw_client_reconnect(client_, &error_));
+  EXPECT_FALSE(vfdw_client_poll(client_));
+  EXPECT_EQ(0u, SendStatus());
+
+  const std::string too_long = "ipc:///" + std::string(200, 'x');
+  endpoint.endpoint = too_long.c_str();
+  vfdw_client* other = nullptr;
+  EXPECT_FALSE(vfdw_client_open(&endpoint, &other, &error_));
+  EXPECT_NE(nullptr, strstr(error_.detail, "longer than")) << error_.detail;
+}
+
+TEST_F(UnixClientTest, NothingIsSentBeforeTheHandshakeIsOver) {
+  Listen(5);
+  Open();
+  EXPECT_FALSE(vfdw_client_poll(client_));
+  EXPECT_FALSE(vfdw_client_has_failed(client_, &error_));
+  EXPECT_EQ(0u, SendStatus());
+  EXPECT_EQ(VFDW_ERR_UNAVAILABLE, error_.code);
+}
+
+TEST_F(UnixClientTest, WhoeverHangsUpOrSpeaksSomethingElseIsNotWaitedFor) {
+  const int listener = Listen(5);
+  Open();
+  close(accept(listener, nullptr, nullptr));
+  EXPECT_TRUE(UntilItFails());
+  EXPECT_NE(nullptr, strstr(error_.detail, "closed the connection at once")) << error_.detail;
+  EXPECT_EQ(-1, vfdw_client_descriptor(client_));
+
+  ASSERT_TRUE(vfdw_client_reconnect(client_, &error_));
+  const int peer = Keep(accept(listener, nullptr, nullptr));
+  const std::string other = "SSH-2.0-OpenSSH_9.2\r\n";
+  EXPECT_EQ(static_cast<ssize_t>(other.size()), write(peer, other.data(), other.size()));
+  EXPECT_TRUE(UntilItFails());
+  EXPECT_NE(nullptr, strstr(error_.detail, "does not speak")) << error_.detail;
+}
+
+TEST_F(UnixClientTest, AFullBacklogIsDialledAgainUntilThereIsRoom) {
+  const int listener = Listen(0);
+  int refused = 0;
+  while (refused == 0) {
+    const int fd = Keep(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0));
+    if (connect(fd, Address(), sizeof(sockaddr_un)) != 0) refused = errno;
+  }
+  ASSERT_EQ(EAGAIN, refused);
+  Open();
+  EXPECT_FALSE(vfdw_client_poll(client_));
+  EXPECT_EQ(-1, vfdw_client_descriptor(client_));
+  EXPECT_FALSE(vfdw_client_has_failed(client_, &error_));
+  Keep(accept(listener, nullptr, nullptr));
+  EXPECT_TRUE(Until([&] {
+    vfdw_client_poll(client_);
+    return vfdw_client_descriptor(client_) >= 0;
+  }));
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ Status Parse(Batch& batch, std::unique_ptr<vfdw_reply>* out, size_t shift = 0,
              uint32_t most_rows = 0) {
   std::vector<uint8_t> memory(batch.raw.size() * 8 + 8);
   memcpy(memory.data() + shift, batch.bytes(), batch.raw.size() * 8);
-  RawFrame raw;
+  Frame raw;
   raw.data = memory.data() + shift;
   raw.size = batch.raw.size() * 8;
   const Status status =
@@ -122,7 +122,7 @@ TEST(Reply, EmptyBatchHasPointersThatMayBeRead) {
   empty.columns.resize(1);
   empty.columns[0].encoding = static_cast<uint8_t>(ValueEncoding::kText);
   std::unique_ptr<vfdw_reply> reply;
-  ASSERT_TRUE(ParseReply({Op::kFetch, 1, 0}, Encode(empty), RawFrame{}, &reply).ok());
+  ASSERT_TRUE(ParseReply({Op::kFetch, 1, 0}, Encode(empty), Frame{}, &reply).ok());
   EXPECT_EQ(0u, vfdw_reply_rows(reply.get())->columns[0].ends[0]);
   EXPECT_NE(nullptr, vfdw_reply_rows(reply.get())->columns[0].heap);
 }
@@ -136,15 +136,15 @@ TEST(Reply, DescriptionAndListAreBothCollections) {
   list.collections = {info, info};
   std::unique_ptr<vfdw_reply> reply;
   size_t count = 0;
-  ASSERT_TRUE(ParseReply({Op::kDescribe}, Encode(info), RawFrame{}, &reply).ok());
+  ASSERT_TRUE(ParseReply({Op::kDescribe}, Encode(info), Frame{}, &reply).ok());
   ASSERT_NE(nullptr, vfdw_reply_collections(reply.get(), &count));
   EXPECT_EQ(1u, count);
-  ASSERT_TRUE(ParseReply({Op::kList}, Encode(list), RawFrame{}, &reply).ok());
+  ASSERT_TRUE(ParseReply({Op::kList}, Encode(list), Frame{}, &reply).ok());
   const vfdw_collection_info* all = vfdw_reply_collections(reply.get(), &count);
   ASSERT_EQ(2u, count);
   EXPECT_STREQ("embedding", all[1].columns[1].name);
   EXPECT_EQ(nullptr, vfdw_reply_rows(reply.get()));
-  ASSERT_TRUE(ParseReply({Op::kList}, Encode(ListReply{}), RawFrame{}, &reply).ok());
+  ASSERT_TRUE(ParseReply({Op::kList}, Encode(ListReply{}), Frame{}, &reply).ok());
   EXPECT_NE(nullptr, vfdw_reply_collections(reply.get(), &count)) << "empty, but of this kind";
   EXPECT_EQ(0u, count);
 }

@@ -40,6 +40,18 @@ class MockDaemon {
   MockDaemon(const MockDaemon&) = delete;
   MockDaemon& operator=(const MockDaemon&) = delete;
 
+  static std::string FreeTcpEndpoint() {
+    void* context = zmq_ctx_new();
+    void* socket = zmq_socket(context, ZMQ_ROUTER);
+    char endpoint[100] = "";
+    size_t size = sizeof(endpoint);
+    EXPECT_EQ(0, zmq_bind(socket, "tcp://127.0.0.1:*"));
+    EXPECT_EQ(0, zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, endpoint, &size));
+    zmq_close(socket);
+    zmq_ctx_term(context);
+    return endpoint;
+  }
+
   Request Receive() {
     Request request;
     std::vector<std::string> frames = ReceiveFrames();

@@ -33,6 +33,9 @@ using vfdw::Status;
 
 namespace {
 
+// Messages of one connection that answer nothing, beside the late replies to what was forgotten.
+constexpr uint64_t kMostUnasked = 1000;
+
 // Chosen by chance, so that a reply meant for another session could not be taken for one of ours.
 uint64_t RandomStart(const void* salt) {
   timespec now{};
@@ -150,6 +153,8 @@ struct vfdw_client {
   bool is_alone_ = false;
   uint64_t last_id_;
   uint64_t arrivals_ = 0;
+  uint64_t forgotten_ = 0;  // before they were answered
+  uint64_t unasked_ = 0;    // messages of this connection that answered nothing
   size_t unanswered_ = 0;
   std::vector<Request> requests_;  // few: searched from front to back
   std::vector<Cursor> cursors_;    // of this connection; a new one's daemon may reuse the numbers
@@ -159,6 +164,7 @@ struct vfdw_client {
 
 Status vfdw_client::Connect() {
   is_alone_ = false;
+  unasked_ = 0;
   failure_ = Status::Ok();
   forks_ = vfdw::ForkCount();
   auto wire = vfdw::Connect(options_);
@@ -256,6 +262,7 @@ void vfdw_client::Forget(uint64_t id) {
   requests_.erase(request);
   if (cursor != 0) CloseCursor(cursor);
   if (!pending) return;
+  forgotten_++;
   vfdw::CancelRequest m;
   m.request_id = id;
   SendQuietly(Op::kCancel, vfdw::Encode(m));
@@ -270,7 +277,10 @@ bool vfdw_client::Poll() {
     Message message;
     if (wire_->Receive(&message)) {
       arrivals_++;
+      const size_t unanswered = unanswered_;
       Deliver(&message);
+      if (unanswered_ == unanswered && ++unasked_ > forgotten_ + kMostUnasked)
+        Break(ConnectionLost("The daemon sent replies that nobody had asked for."));
       if (unanswered_ > 0 || !Usable()) continue;
     }
     if (wire_->state() == vfdw::WireState::kLost) Break(wire_->failure());

@@ -21,6 +21,10 @@
 namespace vfdw {
 namespace {
 
+// So often a call of Receive() reads at most, lest a peer that never ends keeps us from looking at
+// interrupts: 1 MB of what is small, more of a long frame.
+constexpr int kMostReads = 64;
+
 std::string Reason(int error) { return std::string(strerror(error)) + "."; }
 
 Status NobodyThere(const std::string& path, int error) {
@@ -195,10 +199,12 @@ bool UnixWire::Receive(Message* message) {
     if (is_dialling_) return false;
   }
   if (!unsent_.empty()) Flush();
+  int reads = 0;
   while (state_ != WireState::kLost) {
     switch (reader_.Next()) {
       case ZmtpReader::Event::kWantsMore:
-        if (!Fill()) return false;
+        // Nothing that has been read waits here, so the descriptor tells when to come back.
+        if (reads++ == kMostReads || !Fill()) return false;
         break;
       case ZmtpReader::Event::kGreeted:
         Queue(ZmtpReady());
@@ -207,7 +213,8 @@ bool UnixWire::Receive(Message* message) {
         state_ = WireState::kConnected;
         break;
       case ZmtpReader::Event::kPinged:
-        Queue(ZmtpPong(reader_.ping_context()));
+        // Who does not read what we send is not sent more.
+        if (unsent_.empty()) Queue(ZmtpPong(reader_.ping_context()));
         break;
       case ZmtpReader::Event::kMessage:
         *message = reader_.TakeMessage();

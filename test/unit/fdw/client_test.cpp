@@ -18,6 +18,7 @@
 #include <thread>
 #include <vector>
 
+#include "fdw/zmtp.h"
 #include "shared/limits.h"
 #include "test/unit/support/mock_daemon.h"
 
@@ -542,6 +543,66 @@ TEST_F(UnixClientTest, AFullBacklogIsDialledAgainUntilThereIsRoom) {
     vfdw_client_poll(client_);
     return vfdw_client_descriptor(client_) >= 0;
   }));
+}
+
+// A peer that knows ZeroMQ's protocol and never stops talking.
+class TalkativePeer {
+ public:
+  TalkativePeer(int listener, const std::string& talk) : fd_(accept(listener, nullptr, nullptr)) {
+    const std::string opening = ZmtpGreeting() + ZmtpReady();
+    thread_ = std::thread([this, opening, talk] {
+      if (!Write(opening)) return;
+      while (Write(talk)) continue;
+    });
+  }
+  ~TalkativePeer() {
+    shutdown(fd_, SHUT_RDWR);
+    thread_.join();
+    close(fd_);
+  }
+
+ private:
+  bool Write(const std::string& bytes) {
+    return send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
+           static_cast<ssize_t>(bytes.size());
+  }
+  const int fd_;
+  std::thread thread_;
+};
+
+TEST_F(UnixClientTest, APeerThatNeverStopsDoesNotKeepUsFromReturning) {
+  const std::string ping("\4\7\4PING\0\1", 9);
+  std::string pings, frames;
+  for (int i = 0; i < 1000; i++) pings += ping;
+  for (int i = 0; i < 1000; i++) frames += std::string("\1\1x", 3);  // of one message
+  for (const std::string& talk : {pings, frames}) {
+    const int listener = Listen(5);
+    Open();
+    {
+      const TalkativePeer peer(listener, talk);
+      ASSERT_TRUE(Until([&] { return vfdw_client_poll(client_); }));
+      for (int i = 0; i < 100; i++) EXPECT_TRUE(vfdw_client_poll(client_));
+    }
+    vfdw_client_close(client_);
+    client_ = nullptr;
+    unlink(path_.c_str());
+  }
+}
+
+TEST_F(UnixClientTest, RepliesThatNobodyAskedForEndTheConnection) {
+  const int listener = Listen(5);
+  Open();
+  Envelope envelope;
+  envelope.version = VFDW_PROTOCOL_VERSION;
+  envelope.op = Op::kSearch;
+  envelope.flags = kFlagReply;
+  envelope.request_id = 1;
+  const std::string header = MockDaemon::Header(envelope);
+  const TalkativePeer peer(listener, std::string{0, static_cast<char>(header.size())} + header);
+  ASSERT_TRUE(Until([&] { return vfdw_client_poll(client_); }));
+  ASSERT_NE(0u, SendStatus()) << error_.message;  // whoever waits for nothing looks no further
+  EXPECT_TRUE(UntilItFails());
+  EXPECT_NE(nullptr, strstr(error_.detail, "nobody had asked")) << error_.detail;
 }
 
 }  // namespace

@@ -82,6 +82,7 @@ std::string OrEmpty(const char* text) { return text == nullptr ? std::string() :
 struct Request {
   vfdw::RequestId id;
   vfdw::ExpectedReply expected;
+  uint64_t cursor = 0;  // that it fetches from
   bool answered = false;
   Status failure;
   std::unique_ptr<vfdw_reply> reply;
@@ -114,7 +115,8 @@ struct vfdw_client {
     return Connect();
   }
   bool Poll();
-  Status Send(const Outgoing& out, const vfdw::ExpectedReply& expected, uint64_t* id);
+  Status Send(const Outgoing& out, const vfdw::ExpectedReply& expected, uint64_t* id,
+              uint64_t cursor = 0);
   Status SendFetch(uint64_t cursor, uint32_t batch_rows, uint32_t timeout_ms, uint64_t* id);
   void CloseCursor(uint64_t cursor);
   void Forget(uint64_t id);
@@ -123,6 +125,7 @@ struct vfdw_client {
   bool has_unsent() const { return wire_ != nullptr && wire_->has_unsent(); }
   const Status& failure() const { return failure_; }
   uint64_t arrivals() const { return arrivals_; }
+  uint64_t connects() const { return connects_; }
   bool is_alone() const { return is_alone_; }
 
  private:
@@ -140,6 +143,11 @@ struct vfdw_client {
   Status Understand(const vfdw::Envelope& envelope, Message* message, Request* request);
   void Settle(Request* request, Status failure);
   void SettleAll(const Status& failure);
+  bool HangUpIfOnlyLateRepliesCome();
+  std::vector<Cursor>::iterator FindCursor(uint64_t id) {
+    return std::find_if(cursors_.begin(), cursors_.end(),
+                        [id](const Cursor& c) { return c.id == id; });
+  }
   std::vector<Request>::iterator Find(uint64_t id) {
     return std::find_if(requests_.begin(), requests_.end(),
                         [id](const Request& r) { return r.id == id; });
@@ -153,7 +161,8 @@ struct vfdw_client {
   bool is_alone_ = false;
   uint64_t last_id_;
   uint64_t arrivals_ = 0;
-  uint64_t forgotten_ = 0;  // before they were answered
+  uint64_t connects_ = 0;
+  uint64_t forgotten_ = 0;  // requests of this connection, before they were answered
   uint64_t unasked_ = 0;    // messages of this connection that answered nothing
   size_t unanswered_ = 0;
   std::vector<Request> requests_;  // few: searched from front to back
@@ -164,7 +173,8 @@ struct vfdw_client {
 
 Status vfdw_client::Connect() {
   is_alone_ = false;
-  unasked_ = 0;
+  forgotten_ = unasked_ = 0;
+  connects_++;
   failure_ = Status::Ok();
   forks_ = vfdw::ForkCount();
   auto wire = vfdw::Connect(options_);
@@ -203,7 +213,8 @@ Status vfdw_client::SendFrames(const Outgoing& out, uint64_t id) {
   return status;
 }
 
-Status vfdw_client::Send(const Outgoing& out, const vfdw::ExpectedReply& expected, uint64_t* id) {
+Status vfdw_client::Send(const Outgoing& out, const vfdw::ExpectedReply& expected, uint64_t* id,
+                         uint64_t cursor) {
   if (!Usable()) return failure_.ok() ? NotConnected() : failure_;
   if (out.body.size() > VFDW_MAX_REQUEST_BYTES || out.raw_bytes > VFDW_MAX_REQUEST_BYTES)
     return Status(ErrorCode::LIMIT_EXCEEDED, "request to the vector daemon is too long",
@@ -212,6 +223,7 @@ Status vfdw_client::Send(const Outgoing& out, const vfdw::ExpectedReply& expecte
   Request request;
   request.id = last_id_;
   request.expected = expected;
+  request.cursor = cursor;
   requests_.reserve(requests_.size() + 1);  // so that nothing can fail once it has been sent
   VFDW_RETURN_IF_ERROR(SendFrames(out, last_id_));
   requests_.push_back(std::move(request));
@@ -230,25 +242,32 @@ void vfdw_client::SendQuietly(Op op, std::string body) {
 
 Status vfdw_client::SendFetch(uint64_t cursor, uint32_t batch_rows, uint32_t timeout_ms,
                               uint64_t* id) {
-  const auto known = std::find_if(cursors_.begin(), cursors_.end(),
-                                  [cursor](const Cursor& c) { return c.id == cursor; });
+  const auto known = FindCursor(cursor);
   if (known == cursors_.end()) return ConnectionLost();
   vfdw::FetchRequest m;
   m.cursor = cursor;
   m.batch_rows = batch_rows;
   Outgoing out{Op::kFetch, vfdw::Encode(m)};
   out.timeout_ms = timeout_ms;
-  return Send(out, {Op::kFetch, known->columns, batch_rows}, id);
+  return Send(out, {Op::kFetch, known->columns, batch_rows}, id, cursor);
 }
 
 void vfdw_client::CloseCursor(uint64_t cursor) {
-  const auto known = std::find_if(cursors_.begin(), cursors_.end(),
-                                  [cursor](const Cursor& c) { return c.id == cursor; });
+  const auto known = FindCursor(cursor);
   if (known == cursors_.end()) return;
   cursors_.erase(known);
+  if (HangUpIfOnlyLateRepliesCome()) return;
   vfdw::CloseCursorRequest m;
   m.cursor = cursor;
   SendQuietly(Op::kCloseCursor, vfdw::Encode(m));
+}
+
+// A reply to what was forgotten may be large, and would lie in the daemon until this session reads
+// again, which may be never. Nobody minds that the next request connects anew.
+bool vfdw_client::HangUpIfOnlyLateRepliesCome() {
+  if (unanswered_ > 0 || !cursors_.empty() || forgotten_ <= unasked_) return false;
+  Break(ConnectionLost());
+  return true;
 }
 
 void vfdw_client::Forget(uint64_t id) {
@@ -263,6 +282,7 @@ void vfdw_client::Forget(uint64_t id) {
   if (cursor != 0) CloseCursor(cursor);
   if (!pending) return;
   forgotten_++;
+  if (HangUpIfOnlyLateRepliesCome()) return;
   vfdw::CancelRequest m;
   m.request_id = id;
   SendQuietly(Op::kCancel, vfdw::Encode(m));
@@ -270,9 +290,10 @@ void vfdw_client::Forget(uint64_t id) {
 
 // ---- receiving
 
-// Each look costs a system call, hence it ends as soon as nothing is awaited: what remains is late
-// replies to requests that were forgotten, and nobody sleeps for those.
+// Each look costs a system call, so who waits for a reply looks no further than to that. Else the
+// end may lie behind late replies, and is looked for.
 bool vfdw_client::Poll() {
+  const bool awaits = unanswered_ > 0;
   while (Usable()) {
     Message message;
     if (wire_->Receive(&message)) {
@@ -281,7 +302,7 @@ bool vfdw_client::Poll() {
       Deliver(&message);
       if (unanswered_ == unanswered && ++unasked_ > forgotten_ + kMostUnasked)
         Break(ConnectionLost("The daemon sent replies that nobody had asked for."));
-      if (unanswered_ > 0 || !Usable()) continue;
+      if (unanswered_ > 0 || !awaits || !Usable()) continue;
     }
     if (wire_->state() == vfdw::WireState::kLost) Break(wire_->failure());
     return Usable() && wire_->state() == vfdw::WireState::kConnected;
@@ -350,11 +371,11 @@ void vfdw_client::Settle(Request* request, Status failure) {
   request->answered = true;
   unanswered_--;
   request->failure = std::move(failure);
+  const auto fetched = FindCursor(request->cursor);
+  if (fetched != cursors_.end()) cursors_.erase(fetched);  // unless the reply names it again
   if (request->reply == nullptr || vfdw_reply_rows(request->reply.get()) == nullptr) return;
   const uint64_t cursor = request->reply->rows.cursor;
-  const auto known = std::find_if(cursors_.begin(), cursors_.end(),
-                                  [cursor](const Cursor& c) { return c.id == cursor; });
-  if (cursor != 0 && known == cursors_.end())
+  if (cursor != 0 && FindCursor(cursor) == cursors_.end())
     cursors_.push_back({cursor, request->expected.columns});
 }
 
@@ -400,6 +421,8 @@ bool vfdw_client_reconnect(vfdw_client* client, vfdw_error* error) noexcept {
 int vfdw_client_descriptor(const vfdw_client* client) noexcept { return client->descriptor(); }
 
 uint64_t vfdw_client_arrivals(const vfdw_client* client) noexcept { return client->arrivals(); }
+
+uint64_t vfdw_client_connects(const vfdw_client* client) noexcept { return client->connects(); }
 
 bool vfdw_client_is_alone(const vfdw_client* client) noexcept { return client->is_alone(); }
 

@@ -97,6 +97,9 @@ bool vfdw_client_has_failed(const vfdw_client* client, vfdw_error* error) VFDW_N
  */
 bool vfdw_client_is_alone(const vfdw_client* client) VFDW_NOEXCEPT;
 
+/* Connections that were started so far. Cursors belong to one. */
+uint64_t vfdw_client_connects(const vfdw_client* client) VFDW_NOEXCEPT;
+
 /* Messages of any kind that have come in so far: tells a slow daemon from a silent one. */
 uint64_t vfdw_client_arrivals(const vfdw_client* client) VFDW_NOEXCEPT;
 
@@ -178,7 +181,10 @@ uint64_t vfdw_client_send_daemon_status(vfdw_client* client, uint32_t timeout_ms
 /* Tells the daemon that a cursor is not needed any more. Best effort, no reply. */
 void vfdw_client_close_cursor(vfdw_client* client, uint64_t cursor) VFDW_NOEXCEPT;
 
-/* Cancels the request in the daemon and drops its reply, come or to come. Best effort. */
+/*
+ * Cancels the request in the daemon and drops its reply, come or to come. Best effort. Hangs up
+ * when nothing else goes on here: a late reply must not lie in the daemon until somebody reads it.
+ */
 void vfdw_client_forget(vfdw_client* client, uint64_t request_id) VFDW_NOEXCEPT;
 
 /* ---- replies ---- */

@@ -57,10 +57,12 @@ struct VfdwConnection
 /* Links of a connection that went stale, to be closed when nobody can refer to them any more. */
 typedef struct RetiredLinks
 {
+	ConnectionKey key;
 	MemoryContext context;
 	VfdwLink *links;
 	int link_count;
 	uint64 transaction; /* in which they were retired */
+	bool may_return;	/* only the endpoints were others than those asked for */
 } RetiredLinks;
 
 /* Ends a request, or frees its reply, when the memory context of the caller goes away. */
@@ -103,7 +105,10 @@ mark_stale(Datum arg, int cacheid, uint32 hash)
 {
 	HASH_SEQ_STATUS status;
 	VfdwConnection *connection;
+	ListCell *cell;
 
+	foreach (cell, retired)
+		((RetiredLinks *) lfirst(cell))->may_return = false;
 	hash_seq_init(&status, connections);
 	while ((connection = hash_seq_search(&status)) != NULL)
 	{
@@ -148,7 +153,7 @@ vfdw_close_retired(void)
 
 /* Takes the links away from the connection, which is then as new. */
 static void
-retire(VfdwConnection *connection)
+retire(VfdwConnection *connection, bool may_return)
 {
 	MemoryContext caller;
 	RetiredLinks *old;
@@ -156,16 +161,58 @@ retire(VfdwConnection *connection)
 	if (connection->context == NULL)
 		return;
 	old = MemoryContextAlloc(connection->context, sizeof(RetiredLinks));
+	old->key = connection->key;
 	old->context = connection->context;
 	old->links = connection->links;
 	old->link_count = connection->link_count;
 	old->transaction = transactions_ended;
+	old->may_return = may_return;
 	caller = MemoryContextSwitchTo(TopMemoryContext);
 	retired = lappend(retired, old);
 	MemoryContextSwitchTo(caller);
 	connection->context = NULL;
 	connection->links = NULL;
 	connection->link_count = 0;
+}
+
+/* Options read before an ALTER SERVER may be used after it. */
+static bool
+have_endpoints(const VfdwLink *links, int link_count, const VfdwOptions *options)
+{
+	ListCell *cell;
+	int i = 0;
+
+	if (list_length(options->endpoints) != link_count)
+		return false;
+	foreach (cell, options->endpoints)
+		if (strcmp(lfirst(cell), links[i++].endpoint) != 0)
+			return false;
+	return true;
+}
+
+/* Endpoints of before and after an ALTER SERVER may be asked for by turns, as long as cursors live.
+ */
+static bool
+take_back(VfdwConnection *connection, const VfdwOptions *options)
+{
+	ListCell *cell;
+
+	foreach (cell, retired)
+	{
+		RetiredLinks *old = lfirst(cell);
+
+		if (!old->may_return || memcmp(&old->key, &connection->key, sizeof(ConnectionKey)) != 0 ||
+			!have_endpoints(old->links, old->link_count, options))
+			continue;
+		connection->context = old->context;
+		connection->links = old->links;
+		connection->link_count = old->link_count;
+		connection->last_good = 0;
+		retired = foreach_delete_current(retired, cell);
+		pfree(old);
+		return true;
+	}
+	return false;
 }
 
 /* The mapping's options, of the user or of everybody; NIL without a mapping. */
@@ -247,21 +294,6 @@ set_up(VfdwConnection *connection, const VfdwOptions *options)
 	connection->context = context;
 }
 
-/* Options read before an ALTER SERVER may be used after it. */
-static bool
-has_endpoints(const VfdwConnection *connection, const VfdwOptions *options)
-{
-	ListCell *cell;
-	int i = 0;
-
-	if (list_length(options->endpoints) != connection->link_count)
-		return false;
-	foreach (cell, options->endpoints)
-		if (strcmp(lfirst(cell), connection->links[i++].endpoint) != 0)
-			return false;
-	return true;
-}
-
 VfdwConnection *
 vfdw_connection(const VfdwOptions *options, Oid userid)
 {
@@ -276,9 +308,10 @@ vfdw_connection(const VfdwOptions *options, Oid userid)
 	connection = hash_search(connections, &key, HASH_ENTER, &found);
 	if (!found)
 		memset((char *) connection + sizeof(key), 0, sizeof(*connection) - sizeof(key));
-	if (connection->context != NULL && (connection->stale || !has_endpoints(connection, options)))
-		retire(connection);
-	if (connection->context == NULL)
+	if (connection->context != NULL &&
+		(connection->stale || !have_endpoints(connection->links, connection->link_count, options)))
+		retire(connection, !connection->stale);
+	if (connection->context == NULL && !take_back(connection, options))
 		set_up(connection, options);
 	return connection;
 }
@@ -297,7 +330,7 @@ vfdw_disconnect_all(void)
 	{
 		for (int i = 0; i < connection->link_count; i++)
 			closed += connection->links[i].client != NULL;
-		retire(connection);
+		retire(connection, false);
 	}
 	return closed;
 }

@@ -84,13 +84,14 @@ drop_wait_set(VfdwLink *link)
 static void
 make_wait_set(VfdwLink *link, int descriptor)
 {
-	/* Set up entirely before it is kept: any of these may throw. */
 #if PG_VERSION_NUM >= 170000
 	WaitEventSet *set = CreateWaitEventSet(NULL, 3);
 #else
 	WaitEventSet *set = CreateWaitEventSet(TopMemoryContext, 3);
 #endif
+	/* Any of the following may throw: then the next wait begins anew. */
 	link->wait_set = set;
+	link->socket_event = -1;
 	AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
 	AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
 	link->socket_event = AddWaitEventToSet(set, WL_SOCKET_READABLE, descriptor, NULL, NULL);
@@ -110,6 +111,8 @@ vfdw_link_wait(VfdwLink *link, long timeout_ms)
 		vfdw_sleep(timeout_ms < 0 ? VFDW_DIAL_STEP_MS : Min(timeout_ms, VFDW_DIAL_STEP_MS));
 		return;
 	}
+	if (link->wait_set != NULL && link->socket_event < 0)
+		drop_wait_set(link);
 	if (link->wait_set == NULL)
 		make_wait_set(link, descriptor);
 	if (vfdw_client_has_unsent(link->client))

@@ -28,7 +28,7 @@ typedef struct VfdwLink
 	vfdw_client *client;	/* NULL until it is needed */
 	int descriptors;		/* accounted for the client */
 	WaitEventSet *wait_set; /* NULL until somebody waits; of the client's descriptor */
-	int socket_event;		/* its place there */
+	int socket_event;		/* its place there; -1: half made */
 	bool worked;			/* it was connected at some time */
 	bool silent;			/* a request timed out without a byte: to be connected anew */
 	bool lost;				/* it worked, and does not now */

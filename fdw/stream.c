@@ -30,6 +30,7 @@ struct VfdwStream
 	MemoryContextCallback callback;
 	VfdwConnection *connection;
 	vfdw_client *client; /* that was asked last */
+	uint64 connects;	 /* of the client then: the connection that the cursor belongs to */
 	uint64 pending;		 /* request under way; 0: none */
 	uint64 cursor;		 /* 0: none */
 	uint64 rows_asked;	 /* by the last search */
@@ -66,7 +67,7 @@ give_up(VfdwStream *stream)
 {
 	if (stream->pending != 0)
 		vfdw_client_forget(stream->client, stream->pending);
-	if (stream->cursor != 0)
+	if (stream->cursor != 0 && vfdw_client_connects(stream->client) == stream->connects)
 		vfdw_client_close_cursor(stream->client, stream->cursor);
 	stream->pending = 0;
 	stream->cursor = 0;
@@ -136,6 +137,7 @@ send_search(VfdwStream *stream, bool resume, vfdw_error *error)
 		search.resume_distance_is_null = stream->last_distance_is_null;
 		search.resume_row = stream->last_row;
 	}
+	stream->connects = vfdw_client_connects(stream->client);
 	return vfdw_client_send_search(stream->client, &search, error);
 }
 
@@ -195,7 +197,8 @@ send_continuation(VfdwStream *stream)
 	vfdw_client *client = need_client(stream, false);
 	const VfdwOptions *options = stream->request->options;
 
-	if (stream->cursor != 0 && client == stream->client)
+	if (stream->cursor != 0 && client == stream->client &&
+		vfdw_client_connects(client) == stream->connects)
 		stream->pending = vfdw_client_send_fetch(client, stream->cursor, options->fetch_size,
 												 options->request_timeout_ms, &stream->failure);
 	else

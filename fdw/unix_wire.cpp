@@ -56,6 +56,7 @@ class UnixWire final : public Wire {
  private:
   Status Dial();
   bool Lose(Status why);
+  bool LosePeer();
   bool Fill();
   void Queue(std::string_view bytes);
   void Flush();
@@ -67,14 +68,16 @@ class UnixWire final : public Wire {
   bool is_dialling_ = true;
   WireState state_ = WireState::kConnecting;
   Status failure_;
-  std::string unsent_;  // what the socket did not take yet
+  std::string unsent_;      // what the socket did not take yet, but for
+  size_t unsent_from_ = 0;  // as many bytes of it: at most half
 };
 
 Status UnixWire::Open() {
   fd_ = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd_ < 0) {
     const int error = errno;
-    return Status(ErrorCode::OVERLOADED, "could not create a socket", Reason(error));
+    return Status(ErrorCode::OVERLOADED, "could not create a socket", Reason(error),
+                  "Raise the limit of open files of PostgreSQL's processes (\"ulimit -n\").");
   }
   return Dial();
 }
@@ -106,7 +109,15 @@ bool UnixWire::Lose(Status why) {
   state_ = WireState::kLost;
   failure_ = std::move(why);
   unsent_.clear();
+  unsent_from_ = 0;
   return false;
+}
+
+bool UnixWire::LosePeer() {
+  return Lose(state_ == WireState::kConnecting
+                  ? Status(ErrorCode::UNAVAILABLE, "could not connect",
+                           "The daemon closed the connection at once. Its log says why.")
+                  : ConnectionLost());
 }
 
 // ---- out
@@ -122,20 +133,20 @@ bool UnixWire::Write(iovec* pieces, size_t count, size_t* written) {
   } while (sent < 0 && errno == EINTR);
   *written = sent < 0 ? 0 : static_cast<size_t>(sent);
   if (sent >= 0 || errno == EAGAIN || errno == EWOULDBLOCK) return true;
-  return Lose(ConnectionLost());
+  return LosePeer();
 }
 
 void UnixWire::Flush() {
-  size_t done = 0, written = 1;
-  while (done < unsent_.size() && written > 0) {
-    iovec rest{unsent_.data() + done, unsent_.size() - done};
+  size_t written = 1;
+  while (unsent_from_ < unsent_.size() && written > 0) {
+    iovec rest{unsent_.data() + unsent_from_, unsent_.size() - unsent_from_};
     if (!Write(&rest, 1, &written)) return;
-    done += written;
+    unsent_from_ += written;
   }
-  if (done < unsent_.size())
-    unsent_.erase(0, done);
-  else
-    std::string().swap(unsent_);  // it may have been large
+  if (unsent_from_ < unsent_.size() / 2) return;
+  unsent_.erase(0, unsent_from_);
+  unsent_from_ = 0;
+  if (unsent_.empty()) unsent_.shrink_to_fit();  // it may have been large
 }
 
 void UnixWire::Queue(std::string_view bytes) {
@@ -185,10 +196,7 @@ bool UnixWire::Fill() {
     return true;
   }
   if (bytes < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return false;
-  if (state_ == WireState::kConnecting)
-    return Lose(Status(ErrorCode::UNAVAILABLE, "could not connect",
-                       "The daemon closed the connection at once. Its log says why."));
-  return Lose(ConnectionLost());
+  return LosePeer();
 }
 
 bool UnixWire::Receive(Message* message) {

@@ -220,8 +220,8 @@ TEST_P(ClientTest, TwoRequestsUnderWayGetTheirOwnRepliesInAnyOrder) {
 
 TEST_P(ClientTest, ForgottenRequestIsCancelledAndItsLateReplyAndCursorAreDropped) {
   Connect();
-  const uint64_t forgotten = SendSearch({}, {1});
-  const MockDaemon::Request request = daemon_->Receive();
+  const uint64_t forgotten = SendSearch({}, {1}), other = SendStatus();
+  const MockDaemon::Request request = daemon_->Receive(), beside = daemon_->Receive();
   vfdw_client_forget(client_, forgotten);
   const MockDaemon::Request cancel = daemon_->Receive();
   EXPECT_EQ(Op::kCancel, cancel.envelope.op);
@@ -232,13 +232,55 @@ TEST_P(ClientTest, ForgottenRequestIsCancelledAndItsLateReplyAndCursorAreDropped
   SearchReply late;
   late.cursor = 77;
   daemon_->Reply(request, late);
-  const uint64_t id = SendStatus();
-  daemon_->Reply(daemon_->Receive(), DaemonStatusReply{});
-  ASSERT_EQ(VFDW_ARRIVED, Await(id));
+  daemon_->Reply(beside, DaemonStatusReply{});
+  ASSERT_EQ(VFDW_ARRIVED, Await(other));
   const MockDaemon::Request close = daemon_->Receive();
   EXPECT_EQ(Op::kCloseCursor, close.envelope.op);
   vfdw_reply* reply = nullptr;
   EXPECT_EQ(VFDW_FAILED, vfdw_client_take(client_, forgotten, &reply, &error_));
+}
+
+// Else a large reply would lie in the daemon for as long as the session is idle.
+TEST_P(ClientTest, HangsUpWhenOnlyLateRepliesCouldCome) {
+  Connect();
+  const uint64_t search = SendSearch({}, {1});
+  SearchReply answer;
+  answer.cursor = 5;
+  daemon_->Reply(daemon_->Receive(), answer);
+  ASSERT_EQ(VFDW_ARRIVED, Await(search));
+  const uint64_t connects = vfdw_client_connects(client_);
+  const uint64_t forgotten = SendStatus();
+  daemon_->Receive();
+  vfdw_client_forget(client_, forgotten);
+  EXPECT_TRUE(vfdw_client_poll(client_)) << "the cursor is of use to somebody";
+  vfdw_client_close_cursor(client_, 5);
+  EXPECT_FALSE(vfdw_client_poll(client_));
+  EXPECT_EQ(0u, SendStatus());
+  ASSERT_TRUE(vfdw_client_reconnect(client_, &error_));
+  EXPECT_EQ(connects + 1, vfdw_client_connects(client_));
+  ASSERT_TRUE(Until([&] { return vfdw_client_poll(client_); }));
+  const uint64_t next = SendStatus();
+  MockDaemon::Request request = daemon_->Receive();
+  while (request.envelope.op != Op::kDaemonStatus) request = daemon_->Receive();  // a cancel
+  daemon_->Reply(request, DaemonStatusReply{});
+  EXPECT_EQ(VFDW_ARRIVED, Await(next)) << error_.detail;
+}
+
+TEST_P(ClientTest, CursorsThatAreReadToTheirEndAreKnownNoMore) {
+  Connect();
+  SearchReply answer;
+  answer.cursor = 5;
+  const uint64_t search = SendSearch({}, {1});
+  daemon_->Reply(daemon_->Receive(), answer);
+  ASSERT_EQ(VFDW_ARRIVED, Await(search));
+  const uint64_t more = vfdw_client_send_fetch(client_, 5, 10, 0, &error_);
+  daemon_->Reply(daemon_->Receive(), answer);
+  ASSERT_EQ(VFDW_ARRIVED, Await(more));
+  answer.cursor = 0;
+  const uint64_t last = vfdw_client_send_fetch(client_, 5, 10, 0, &error_);
+  daemon_->Reply(daemon_->Receive(), answer);
+  ASSERT_EQ(VFDW_ARRIVED, Await(last));
+  EXPECT_EQ(0u, vfdw_client_send_fetch(client_, 5, 10, 0, &error_));
 }
 
 TEST_P(ClientTest, KnowsFromTheLastReplyWhetherItIsAlone) {
@@ -499,6 +541,23 @@ TEST_F(UnixClientTest, WhyNobodyListensIsSaidAtOnce) {
   vfdw_client* other = nullptr;
   EXPECT_FALSE(vfdw_client_open(&endpoint, &other, &error_));
   EXPECT_NE(nullptr, strstr(error_.detail, "longer than")) << error_.detail;
+}
+
+TEST_F(UnixClientTest, TheEndIsSeenBehindALateReply) {
+  Connect();
+  const uint64_t search = SendSearch({}, {1});
+  SearchReply answer;
+  answer.cursor = 5;
+  daemon_->Reply(daemon_->Receive(), answer);
+  ASSERT_EQ(VFDW_ARRIVED, Await(search));
+  const uint64_t forgotten = SendStatus();
+  const MockDaemon::Request request = daemon_->Receive();
+  vfdw_client_forget(client_, forgotten);
+  EXPECT_EQ(Op::kCancel, daemon_->Receive().envelope.op);
+  daemon_->Reply(request, DaemonStatusReply{});
+  daemon_->Linger();
+  daemon_.reset();
+  EXPECT_FALSE(vfdw_client_poll(client_));
 }
 
 TEST_F(UnixClientTest, NothingIsSentBeforeTheHandshakeIsOver) {

@@ -71,6 +71,12 @@ class MockDaemon {
                 0);
   }
 
+  // What was sent still goes out when this ends.
+  void Linger() {
+    const int for_ever = -1;
+    zmq_setsockopt(socket_, ZMQ_LINGER, &for_ever, sizeof(for_ever));
+  }
+
   static std::string Header(const Envelope& envelope) {
     std::string bytes(kEnvelopeBytes, '\0');
     WriteEnvelope(envelope, reinterpret_cast<uint8_t*>(bytes.data()));

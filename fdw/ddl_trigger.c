@@ -42,6 +42,7 @@
 #include "fdw/owner_scope.h"
 #include "fdw/publication.h"
 #include "fdw/resync.h"
+#include "fdw/source_key.h"
 #include "fdw/source_tree.h"
 #include "fdw/type_use.h"
 #include "fdw/vector_fdw.h"
@@ -83,6 +84,7 @@ typedef struct Change
 	List *dropped;		/* names of columns */
 	List *retyped;		/* names of columns */
 	List *added;		/* names of columns */
+	List *nullable;		/* names of columns */
 	bool rows;			/* which rows there are, or how their changes are logged */
 	bool unlogged;		/* is to become so */
 	char *renamed_from; /* a column; NULL: none */
@@ -102,6 +104,9 @@ add_command(Change *change, const AlterTableCmd *command)
 			break;
 		case AT_AddColumn:
 			change->added = lappend(change->added, castNode(ColumnDef, command->def)->colname);
+			break;
+		case AT_DropNotNull:
+			change->nullable = lappend(change->nullable, command->name);
 			break;
 		case AT_AddInherit:
 			change->parents = lappend(change->parents, castNode(RangeVar, command->def));
@@ -341,7 +346,8 @@ follow_table(Oid table, const Change *change)
 		changed = list_concat_unique_oid(changed, vfdw_sources_made_of(vfdw_row_types_of(table)));
 	foreach (cell, concerned)
 	{
-		if (follow_columns(lfirst_oid(cell), change))
+		if (follow_columns(lfirst_oid(cell), change) ||
+			(is_named(lfirst_oid(cell), change->nullable) && vfdw_has_lost_keys(lfirst_oid(cell))))
 			changed = list_append_unique_oid(changed, lfirst_oid(cell));
 	}
 	foreach (cell, list_union_oid(concerned, vfdw_sources_of(table)))
@@ -416,6 +422,7 @@ typedef struct DroppedObjects
 	List *columns; /* names, and at the same places the tables of */
 	List *column_tables;
 	List *changed_types; /* of rows that lost one of their columns or attributes */
+	bool indexes;		 /* or constraints: what a key may rest on */
 	bool any;			 /* of the kinds that can matter */
 } DroppedObjects;
 
@@ -428,7 +435,8 @@ read_dropped_objects(void)
 
 	vfdw_begin_as_owner(&scope);
 	vfdw_run("SELECT objid, CASE WHEN object_type IN ('table column', 'composite type column')"
-			 " THEN address_names[cardinality(address_names)] END, object_type = 'table'"
+			 " THEN address_names[cardinality(address_names)] END, object_type = 'table',"
+			 " object_type IN ('index', 'table constraint')"
 			 " FROM pg_event_trigger_dropped_objects()"
 			 " WHERE NOT is_temporary AND object_type IN ('table', 'table column', 'index',"
 			 " 'composite type column', 'table constraint', 'publication relation')",
@@ -442,8 +450,10 @@ read_dropped_objects(void)
 		Oid object = DatumGetObjectId(SPI_getbinval(row, descriptor, 1, &isnull));
 		char *column = SPI_getvalue(row, descriptor, 2);
 		bool is_table = DatumGetBool(SPI_getbinval(row, descriptor, 3, &isnull));
+		bool is_index = DatumGetBool(SPI_getbinval(row, descriptor, 4, &isnull));
 		MemoryContext spi = MemoryContextSwitchTo(context);
 
+		dropped.indexes = dropped.indexes || is_index;
 		if (is_table)
 			dropped.tables = lappend_oid(dropped.tables, object);
 		else if (column != NULL)
@@ -513,10 +523,11 @@ after_drop(void)
 		vfdw_warn_of_missing_columns(lfirst_oid(cell));
 	changed = list_concat_unique_oid(sources_of_dropped_partitions(&dropped), without_column);
 	changed = list_concat_unique_oid(changed, vfdw_sources_made_of(dropped.changed_types));
-	/* An index or constraint may have been somebody's replica identity. */
+	/* An index or constraint may have been somebody's replica identity or key. */
 	foreach (cell, vfdw_sources())
 	{
-		if (republish(lfirst_oid(cell), false, false))
+		if (republish(lfirst_oid(cell), false, false) ||
+			(dropped.indexes && vfdw_has_lost_keys(lfirst_oid(cell))))
 			changed = list_append_unique_oid(changed, lfirst_oid(cell));
 	}
 	vfdw_resync_all(changed);

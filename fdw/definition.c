@@ -20,7 +20,6 @@
 #include "catalog/catalog.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
@@ -33,6 +32,7 @@
 #include "utils/syscache.h"
 
 #include "fdw/definition.h"
+#include "fdw/source_key.h"
 #include "fdw/vector_fdw.h"
 
 char *
@@ -419,63 +419,6 @@ check_include(const VfdwDefinition *definition, Relation source)
 
 /* ---- the key ---- */
 
-/* The columns of an index that a key can rest on, in its order; NIL if it is none. */
-static List *
-columns_of_unique_index(Relation source, Oid index_oid, bool primary_only)
-{
-	HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index_oid));
-	Form_pg_index index;
-	List *names = NIL;
-
-	if (!HeapTupleIsValid(tuple))
-		return NIL;
-	index = (Form_pg_index) GETSTRUCT(tuple);
-	if (index->indisunique && index->indisvalid && index->indimmediate &&
-		(index->indisprimary || !primary_only) &&
-		heap_attisnull(tuple, Anum_pg_index_indpred, NULL) &&
-		heap_attisnull(tuple, Anum_pg_index_indexprs, NULL))
-	{
-		for (int i = 0; i < index->indnkeyatts; i++)
-		{
-			Form_pg_attribute column =
-				TupleDescAttr(RelationGetDescr(source), index->indkey.values[i] - 1);
-
-			names = lappend(names, pstrdup(NameStr(column->attname)));
-		}
-	}
-	ReleaseSysCache(tuple);
-	return names;
-}
-
-static bool
-same_set(const List *a, const List *b)
-{
-	ListCell *cell;
-
-	foreach (cell, a)
-	{
-		if (!contains_name(b, lfirst(cell)))
-			return false;
-	}
-	return list_length(a) == list_length(b);
-}
-
-/* The primary key's columns; with wanted, those of any unique index over exactly these. */
-static List *
-find_key(Relation source, const List *wanted)
-{
-	ListCell *cell;
-
-	foreach (cell, RelationGetIndexList(source))
-	{
-		List *names = columns_of_unique_index(source, lfirst_oid(cell), wanted == NIL);
-
-		if (names != NIL && (wanted == NIL || same_set(wanted, names)))
-			return names;
-	}
-	return NIL;
-}
-
 static char *
 joined(const List *names)
 {
@@ -497,7 +440,7 @@ check_key(VfdwDefinition *definition, Relation source)
 
 	if (definition->key_columns == NIL)
 	{
-		definition->key_columns = find_key(source, NIL);
+		definition->key_columns = vfdw_primary_key(source);
 		if (definition->key_columns == NIL)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -521,7 +464,7 @@ check_key(VfdwDefinition *definition, Relation source)
 									quote_identifier(name))));
 		earlier = lappend(earlier, name);
 	}
-	if (find_key(source, definition->key_columns) == NIL)
+	if (!vfdw_is_unique(source, definition->key_columns))
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -81,13 +81,15 @@ vfdw_check_source_privileges(Relation foreign_table, const VfdwOptions *options)
 {
 	const VfdwCollectionFacts *facts = vfdw_collection_named(options);
 	const Oid owner = foreign_table->rd_rel->relowner;
+	char *schema;
 	char *column;
 
 	if (facts == NULL && !vfdw_is_local(options))
 		return InvalidOid;
 	if (facts == NULL)
 		throw_missing(options, "This database has no definition of that name.");
-	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(facts->source)))
+	schema = get_namespace_name(get_rel_namespace(facts->source));
+	if (schema == NULL)
 		throw_missing(options, "Its source table does not exist any more.");
 	if (pg_class_aclcheck(facts->source, owner, ACL_SELECT) != ACLCHECK_OK &&
 		(column = forbidden_column(foreign_table, facts->source, owner)) != NULL)
@@ -110,5 +112,9 @@ vfdw_check_source_privileges(Relation foreign_table, const VfdwOptions *options)
 						   vfdw_qualified_name(facts->source), GetUserNameFromId(owner, false)),
 				 errhint("Give the foreign table an owner whom row security does not restrict, and "
 						 "join the source table, so that its policies choose the rows.")));
+	/* As vectord says too, once it has heard of it; until then nobody would wait for own changes. */
+	if (strcmp(schema, options->schema_name) != 0)
+		throw_missing(options,
+					  psprintf("The collection of that name is of schema \"%s\".", schema));
 	return facts->source;
 }

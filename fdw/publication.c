@@ -240,7 +240,11 @@ obstacle(Oid source, bool wait)
 	foreach (cell,
 			 is_partitioned ? find_all_inheritors(source, NoLock, NULL) : list_make1_oid(source))
 	{
-		Relation table = open_for_look(lfirst_oid(cell), wait);
+		/*
+		 * For a partition that others have locked nobody waits here, perhaps with the parent
+		 * locked: the statement that locks it comes here, too.
+		 */
+		Relation table = open_for_look(lfirst_oid(cell), wait && lfirst_oid(cell) == source);
 
 		if (table == NULL)
 			continue;

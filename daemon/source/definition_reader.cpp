@@ -34,7 +34,8 @@ enum Field : size_t {
   kBaseType,
   kBaseModifier,
   kPgvectorType,
-  kChild,  // a table that inherits from the source without being a partition
+  kChild,      // a table that inherits from the source without being a partition
+  kUniqueKey,  // whether an index keeps the key columns unique
   kPublication,
   kFieldCount
 };
@@ -58,6 +59,13 @@ SELECT c.name, c.definition_id::text, c.loaded, c.metric, c."index", c.options::
        CASE WHEN r.relkind = 'r'
             THEN (SELECT min(i.inhrelid)::regclass::text FROM pg_inherits i WHERE i.inhparent = r.oid)
             END,
+       EXISTS (SELECT FROM pg_index i WHERE i.indrelid = r.oid
+                 AND i.indisunique AND i.indisvalid AND i.indimmediate
+                 AND i.indpred IS NULL AND i.indexprs IS NULL
+                 AND (SELECT array_agg(k.attname::text ORDER BY k.attname)
+                      FROM pg_attribute k WHERE k.attrelid = i.indrelid
+                        AND k.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))
+                   = (SELECT array_agg(k::text ORDER BY k::name) FROM unnest(c.key_columns) k)),
        (SELECT hashtextextended(concat_ws(' ', p.oid, p.xmin, string_agg(
                  concat_ws(' ', r.prrelid, r.xmin), ' ' ORDER BY r.prrelid)), 0)::text
         FROM pg_publication p LEFT JOIN pg_publication_rel r ON r.prpubid = p.oid
@@ -200,6 +208,9 @@ Status DecodeColumn(const PgRow& row, Definition* definition) {
   column.type_modifier = static_cast<int32_t>(Number(row, kTypeModifier));
   column.role = static_cast<ColumnRole>(Number(row, kRole));
   column.not_null = Text(row, kNotNull) == "t";
+  if (column.role == ColumnRole::kKey && !column.not_null)
+    return Refused(*definition, "Its key column \"" + name + "\" may be NULL.",
+                   "Use ALTER TABLE ... ALTER COLUMN ... SET NOT NULL, and it is copied anew.");
   if (column.role == ColumnRole::kVector) {
     VFDW_RETURN_IF_ERROR(DecodeVectorColumn(row, definition));
     column.encoding = ValueEncoding::kFloat32Vector;
@@ -235,6 +246,13 @@ Status DecodeHead(const std::string& database, const PgRow& row, Definition* def
                    "Table " + *row[kChild] + " inherits from " + definition->QualifiedTable() +
                        ", and no key is unique across both of them.",
                    "It is copied anew once no table inherits from it.");
+  if (Text(row, kUniqueKey) == "f")
+    return Refused(*definition,
+                   "No unique index of table " + definition->QualifiedTable() +
+                       " is over exactly its key columns; one that is partial, deferrable, invalid "
+                       "or over expressions does not count.",
+                   "Create one, and it is copied anew. For another key, drop the collection and "
+                   "create it again.");
   return {};
 }
 

@@ -31,7 +31,7 @@ END $$;
 
 -- No key for a while.
 ALTER TABLE docs DROP CONSTRAINT docs_pkey;
-CALL until_error('does not list table');
+CALL until_error('exactly its key columns');
 SELECT * FROM waited('100 ms');
 ALTER TABLE docs ADD PRIMARY KEY (id);
 SELECT * FROM waited('1 min');

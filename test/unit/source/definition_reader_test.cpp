@@ -41,6 +41,7 @@ PgRow MakeRow(const std::string& name, const ColumnRow& column) {
           column.base_modifier,
           column.pgvector,
           std::nullopt,
+          "t",
           "4711"};
 }
 
@@ -111,10 +112,14 @@ TEST(DefinitionReader, AProblemIsReportedWithTheCollection) {
   for (PgRow& row : bad_option) row[5] = R"({"m": 1})";
   PgRows inherited = MakeRows("docs_vec", {kKey, kVector});
   for (PgRow& row : inherited) row[20] = "public.child";
+  PgRows not_unique = MakeRows("docs_vec", {kKey, kVector});
+  for (PgRow& row : not_unique) row[21] = "f";
+  PgRows nullable = MakeRows("docs_vec", {kKey, kVector});
+  nullable[0][16] = "f";
   for (const PgRows& rows :
        {MakeRows("docs_vec", {kKey, kVector, missing}), MakeRows("docs_vec", {kKey, text_vector}),
         MakeRows("docs_vec", {kVector, kTitle}), MakeRows("docs_vec", {kKey, kVector, kVector}),
-        no_table, bad_option, inherited}) {
+        no_table, bad_option, inherited, not_unique, nullable}) {
     const auto read = DecodeDefinitions("app", rows);
     ASSERT_EQ(read.size(), 1u);
     EXPECT_FALSE(read[0].problem.ok());
@@ -131,7 +136,7 @@ TEST(DefinitionReader, OnlyWhatIsBuiltInChangesTheStructure) {
   EXPECT_NE(other_effort[0].content, before[0].content);
   EXPECT_EQ(other_effort[0].structure, before[0].structure);
 
-  for (PgRow& row : rows) row[21] = "4712";
+  for (PgRow& row : rows) row[22] = "4712";
   const auto other_publication = DecodeDefinitions("app", rows);
   EXPECT_EQ(other_publication[0].content, other_effort[0].content);
   EXPECT_NE(other_publication[0].publication, other_effort[0].publication);

@@ -1,0 +1,25 @@
+/*
+ * source_key.h
+ *	  Whether columns of a table are a key.
+ */
+#ifndef VECTOR_FDW_SOURCE_KEY_H
+#define VECTOR_FDW_SOURCE_KEY_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+#include "utils/rel.h"
+
+/* Names of the primary key's columns, in its order; NIL: there is none, or it is deferrable. */
+extern List *vfdw_primary_key(Relation source);
+
+/* Is there a unique index over exactly these columns, in any order, that holds at each moment? */
+extern bool vfdw_is_unique(Relation source, const List *columns);
+
+/*
+ * After DDL that may have taken a key away: says by WARNINGs which collections over the table have
+ * none any more. False also for a table that another session has locked exclusively.
+ */
+extern bool vfdw_has_lost_keys(Oid source);
+
+#endif /* VECTOR_FDW_SOURCE_KEY_H */

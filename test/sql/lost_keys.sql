@@ -1,0 +1,79 @@
+-- A key that is none any more: two rows could have the same, and one would be served for both.
+
+SET client_min_messages = warning;
+CREATE SCHEMA keys;
+SET search_path = keys, public;
+CREATE TABLE docs (id int PRIMARY KEY, tenant int NOT NULL DEFAULT 1, embedding real[]);
+INSERT INTO docs SELECT i, 1, ARRAY[sin(i), cos(i)] FROM generate_series(1, 30) i;
+SELECT vector_fdw.create_collection('keys_docs', 'keys.docs', 'embedding', index => 'flat');
+CREATE FOREIGN TABLE near (id int, embedding real[]) SERVER vectord OPTIONS (collection 'keys_docs', schema_name 'keys');
+SELECT vector_fdw.wait_for_collection('keys_docs');
+CREATE PROCEDURE must_become(wanted_state text, wanted_error text) LANGUAGE plpgsql AS $$
+DECLARE
+	until timestamptz := clock_timestamp() + '60 s';
+	found record;
+BEGIN
+	LOOP
+		SELECT state, last_error INTO found FROM vector_fdw.stat_collections WHERE name = 'keys_docs';
+		EXIT WHEN found.state = wanted_state AND coalesce(found.last_error, '') LIKE wanted_error;
+		IF clock_timestamp() > until THEN
+			RAISE '% %', found.state, found.last_error;
+		END IF;
+		PERFORM pg_sleep(0.02);
+	END LOOP;
+END $$;
+
+-- Another primary key: said at once, no row is served for another one, and all is well with the first.
+ALTER TABLE docs DROP CONSTRAINT docs_pkey, ADD PRIMARY KEY (id, tenant);
+INSERT INTO docs SELECT i, 2, ARRAY[sin(i), cos(i)] FROM generate_series(1, 30) i;
+CALL must_become('error', '%exactly its key columns%');
+SELECT count(*) FROM near;
+DELETE FROM docs WHERE tenant = 2;
+CREATE UNIQUE INDEX another ON docs (id);
+CALL must_become('ready', '');
+SELECT count(*) FROM near;
+SELECT * FROM vector_fdw.verify_collection('keys_docs');
+
+-- Indexes that are no keys do not help, and others may go without a word.
+CREATE INDEX plain ON docs (id);
+CREATE UNIQUE INDEX wider ON docs (tenant, id);
+DROP INDEX plain;
+CREATE UNIQUE INDEX partial ON docs (id) WHERE tenant = 1;
+DROP INDEX another;
+CALL must_become('error', '%exactly its key columns%');
+DROP INDEX partial;
+CREATE UNIQUE INDEX covering ON docs (id) INCLUDE (tenant);
+CALL must_become('ready', '');
+
+-- A key that may be NULL.
+ALTER TABLE docs REPLICA IDENTITY FULL, DROP CONSTRAINT docs_pkey;
+ALTER TABLE docs ALTER tenant DROP NOT NULL;
+ALTER TABLE docs ALTER id DROP NOT NULL;
+CALL must_become('error', '%"id" may be NULL%');
+ALTER TABLE docs ALTER id SET NOT NULL;
+CALL must_become('ready', '');
+SELECT count(*) FROM near;
+SELECT * FROM vector_fdw.verify_collection('keys_docs');
+
+-- Deferrable: in the middle of a statement two rows may have the same key.
+ALTER TABLE docs ADD CONSTRAINT later UNIQUE (id) DEFERRABLE;
+DROP INDEX covering;
+CALL must_become('error', '%deferrable%');
+ALTER TABLE docs DROP CONSTRAINT later, ADD PRIMARY KEY (id);
+UPDATE docs SET id = id + 100;
+CALL must_become('ready', '');
+SELECT * FROM vector_fdw.verify_collection('keys_docs');
+
+-- Rolled back, nothing happened.
+BEGIN;
+ALTER TABLE docs DROP CONSTRAINT docs_pkey;
+ROLLBACK;
+SELECT vector_fdw.wait_for_collection('keys_docs');
+SELECT count(*) FROM near;
+
+-- A table that moves to another schema is not the one that the foreign table names.
+CREATE SCHEMA keys_elsewhere;
+ALTER TABLE docs SET SCHEMA keys_elsewhere;
+SELECT count(*) FROM near;
+DROP SCHEMA keys_elsewhere, keys CASCADE;
+SELECT count(*) AS left_behind FROM vector_fdw.collection WHERE name LIKE 'keys\_%';

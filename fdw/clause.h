@@ -17,11 +17,12 @@
 /* Fields of a step. */
 enum VfdwStepField
 {
-	VFDW_STEP_KIND,		 /* enum vfdw_filter_kind, or one of those below */
-	VFDW_STEP_ARITY,	 /* of AND, OR, ALL: how many results are joined */
-	VFDW_STEP_ATTRIBUTE, /* of the foreign table; 0: none */
-	VFDW_STEP_TYPE,		 /* Oid: base type of the collection's column; of an array, its element's */
-	VFDW_STEP_OPERAND,	 /* position among the operands; -1: none */
+	VFDW_STEP_KIND,		   /* enum vfdw_filter_kind, or one of those below */
+	VFDW_STEP_ARITY,	   /* of AND, OR, ALL: how many results are joined */
+	VFDW_STEP_ATTRIBUTE,   /* of the foreign table; 0: none */
+	VFDW_STEP_COLUMN_TYPE, /* Oid: base type of the collection's column */
+	VFDW_STEP_TYPE, /* Oid: of what is compared: the same, or the type of its elements or members */
+	VFDW_STEP_OPERAND, /* position among the operands; -1: none */
 	VFDW_STEP_OPERAND2,
 	VFDW_STEP_FIELDS
 };

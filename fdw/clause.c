@@ -256,13 +256,23 @@ add_array_operator(VfdwFilterBuilder *builder, const VfdwColumn *column, Oid opn
 	return true;
 }
 
+/* Of a parameter it is not known before there is a value: encode_jsonb(). */
+static bool
+is_too_deep(const Expr *operand)
+{
+	const Const *constant = (const Const *) operand;
+
+	return IsA(operand, Const) && !constant->constisnull && !vfdw_takes_jsonb(constant->constvalue);
+}
+
 static bool
 add_jsonb_operator(VfdwFilterBuilder *builder, const VfdwColumn *column, Oid opno, Expr *operand)
 {
 	bool contains = opno == OID_JSONB_CONTAINS_OP_;
 
 	if (column->type != JSONBOID || GetDatabaseEncoding() != PG_UTF8 ||
-		operand_type(operand) != (contains ? JSONBOID : TEXTOID))
+		operand_type(operand) != (contains ? JSONBOID : TEXTOID) ||
+		(contains && is_too_deep(operand)))
 		return false;
 	add_step(builder, contains ? VFDW_FILTER_JSON_CONTAINS : VFDW_FILTER_JSON_HAS_KEY, 0, column,
 			 contains ? JSONBOID : TEXTOID, add_operand(builder, operand), -1);

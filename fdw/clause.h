@@ -104,6 +104,8 @@ extern bool vfdw_operand_fits(Oid column_type, Oid operand_type);
 /* The value, or its neighbour, in the bytes of the column's encoding; palloc'ed. */
 extern VfdwFit vfdw_encode_operand(Oid column_type, Oid operand_type, Datum value,
 								   vfdw_bytes *bytes);
+/* Whether the daemon takes a jsonb as the operand of @>: it may be nested only so deep. */
+extern bool vfdw_takes_jsonb(Datum value);
 /* How the daemon holds values of a base type. */
 extern int vfdw_encoding_of(Oid type);
 

@@ -68,9 +68,11 @@ start_sampling(Sampling *sampling, Relation table)
 {
 	TupleDesc descriptor = RelationGetDescr(table);
 	int n = descriptor->natts;
+	bool is_local;
 
 	sampling->table = table;
 	sampling->options = vfdw_table_options(RelationGetRelid(table));
+	is_local = vfdw_is_local(sampling->options);
 	sampling->collection = vfdw_name_collection(
 		sampling->options, vfdw_check_source_privileges(table, sampling->options));
 	sampling->client = client_of(table, sampling->options, &sampling->connection);
@@ -88,7 +90,8 @@ start_sampling(Sampling *sampling, Relation table)
 		name = vfdw_remote_column(RelationGetRelid(table), attribute->attnum);
 		sampling->columns[next] = vfdw_to_utf8(name);
 		sampling->attributes[next] = i;
-		sampling->readers[next] = vfdw_make_reader(name, attribute->atttypid, attribute->atttypmod);
+		sampling->readers[next] =
+			vfdw_make_reader(name, attribute->atttypid, attribute->atttypmod, is_local);
 		sampling->column_count++;
 	}
 	sampling->row_context = AllocSetContextCreate(CurrentMemoryContext, "vector_fdw sample row",

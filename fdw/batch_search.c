@@ -200,6 +200,7 @@ read_keys_of(Batch *batch, const VfdwDescription *description, Relation table)
 {
 	int count = description->key_column_count;
 	const char **columns = palloc(sizeof(char *) * count);
+	bool is_local = vfdw_is_local(batch->request.options);
 
 	batch->readers = palloc(sizeof(VfdwValueReader *) * count);
 	batch->outputs = palloc(sizeof(FmgrInfo) * count);
@@ -212,8 +213,8 @@ read_keys_of(Batch *batch, const VfdwDescription *description, Relation table)
 		bool is_varlena;
 
 		columns[i] = description->key_columns[i];
-		batch->readers[i] =
-			vfdw_make_reader(NameStr(column->attname), column->atttypid, column->atttypmod);
+		batch->readers[i] = vfdw_make_reader(NameStr(column->attname), column->atttypid,
+											 column->atttypmod, is_local);
 		getTypeOutputInfo(column->atttypid, &function, &is_varlena);
 		fmgr_info(function, &batch->outputs[i]);
 		TupleDescInitEntry(batch->key, i + 1, NameStr(column->attname), column->atttypid,

@@ -47,14 +47,18 @@ static bool add_expression(VfdwFilterBuilder *builder, Expr *clause);
 /* ---- steps ---- */
 
 static void
-add_step(VfdwFilterBuilder *builder, int kind, int arity, AttrNumber attribute, Oid type,
+add_step(VfdwFilterBuilder *builder, int kind, int arity, const VfdwColumn *column, Oid type,
 		 int operand, int operand2)
 {
 	List *step = NIL;
 	int fields[VFDW_STEP_FIELDS] = {
-		[VFDW_STEP_KIND] = kind,		   [VFDW_STEP_ARITY] = arity,
-		[VFDW_STEP_ATTRIBUTE] = attribute, [VFDW_STEP_TYPE] = (int) type,
-		[VFDW_STEP_OPERAND] = operand,	   [VFDW_STEP_OPERAND2] = operand2,
+		[VFDW_STEP_KIND] = kind,
+		[VFDW_STEP_ARITY] = arity,
+		[VFDW_STEP_ATTRIBUTE] = column == NULL ? 0 : column->attribute,
+		[VFDW_STEP_COLUMN_TYPE] = (int) (column == NULL ? InvalidOid : column->type),
+		[VFDW_STEP_TYPE] = (int) type,
+		[VFDW_STEP_OPERAND] = operand,
+		[VFDW_STEP_OPERAND2] = operand2,
 	};
 
 	for (int i = 0; i < VFDW_STEP_FIELDS; i++)
@@ -72,7 +76,7 @@ add_operand(VfdwFilterBuilder *builder, Expr *operand)
 static void
 add_not(VfdwFilterBuilder *builder)
 {
-	add_step(builder, VFDW_FILTER_NOT, 1, 0, InvalidOid, -1, -1);
+	add_step(builder, VFDW_FILTER_NOT, 1, NULL, InvalidOid, -1, -1);
 }
 
 /* ---- operands ---- */
@@ -147,7 +151,7 @@ add_comparison(VfdwFilterBuilder *builder, const VfdwColumn *column, Oid opno, O
 	if (kind == 0 || !vfdw_compares(column->type, collation, ordered) ||
 		!vfdw_operand_fits(column->type, operand_type(operand)))
 		return false;
-	add_step(builder, kind, 0, column->attribute, column->type, add_operand(builder, operand), -1);
+	add_step(builder, kind, 0, column, column->type, add_operand(builder, operand), -1);
 	return true;
 }
 
@@ -193,7 +197,7 @@ add_like(VfdwFilterBuilder *builder, const VfdwColumn *column, const OpExpr *op,
 		return false;
 	if (op->opno == OID_TEXT_STARTS_WITH_OP)
 	{
-		add_step(builder, VFDW_FILTER_PREFIX, 0, column->attribute, column->type,
+		add_step(builder, VFDW_FILTER_PREFIX, 0, column, column->type,
 				 add_operand(builder, operand), -1);
 		return true;
 	}
@@ -206,8 +210,8 @@ add_like(VfdwFilterBuilder *builder, const VfdwColumn *column, const OpExpr *op,
 	*value = *pattern;
 	value->constvalue = CStringGetTextDatum(literal);
 	value->location = -1;
-	add_step(builder, whole ? VFDW_FILTER_EQUAL : VFDW_FILTER_PREFIX, 0, column->attribute,
-			 column->type, add_operand(builder, (Expr *) value), -1);
+	add_step(builder, whole ? VFDW_FILTER_EQUAL : VFDW_FILTER_PREFIX, 0, column, column->type,
+			 add_operand(builder, (Expr *) value), -1);
 	if (op->opno == OID_TEXT_NOT_LIKE_OP)
 		add_not(builder);
 	return true;
@@ -248,8 +252,17 @@ add_array_operator(VfdwFilterBuilder *builder, const VfdwColumn *column, Oid opn
 		return false;
 	add_step(builder,
 			 opno == OID_ARRAY_OVERLAP_OP ? VFDW_FILTER_ARRAY_OVERLAPS : VFDW_FILTER_ARRAY_CONTAINS,
-			 0, column->attribute, element, add_operand(builder, operand), -1);
+			 0, column, element, add_operand(builder, operand), -1);
 	return true;
+}
+
+/* Of a parameter it is not known before there is a value: encode_jsonb(). */
+static bool
+is_too_deep(const Expr *operand)
+{
+	const Const *constant = (const Const *) operand;
+
+	return IsA(operand, Const) && !constant->constisnull && !vfdw_takes_jsonb(constant->constvalue);
 }
 
 static bool
@@ -258,10 +271,11 @@ add_jsonb_operator(VfdwFilterBuilder *builder, const VfdwColumn *column, Oid opn
 	bool contains = opno == OID_JSONB_CONTAINS_OP_;
 
 	if (column->type != JSONBOID || GetDatabaseEncoding() != PG_UTF8 ||
-		operand_type(operand) != (contains ? JSONBOID : TEXTOID))
+		operand_type(operand) != (contains ? JSONBOID : TEXTOID) ||
+		(contains && is_too_deep(operand)))
 		return false;
-	add_step(builder, contains ? VFDW_FILTER_JSON_CONTAINS : VFDW_FILTER_JSON_HAS_KEY, 0,
-			 column->attribute, contains ? JSONBOID : TEXTOID, add_operand(builder, operand), -1);
+	add_step(builder, contains ? VFDW_FILTER_JSON_CONTAINS : VFDW_FILTER_JSON_HAS_KEY, 0, column,
+			 contains ? JSONBOID : TEXTOID, add_operand(builder, operand), -1);
 	return true;
 }
 
@@ -281,7 +295,7 @@ add_jsonb_text(VfdwFilterBuilder *builder, Expr *left, Oid opno, Oid collation, 
 		!is_operand(builder, lsecond(member->args)) || operand_type(value) != TEXTOID)
 		return false;
 	key = add_operand(builder, lsecond(member->args));
-	add_step(builder, VFDW_FILTER_JSON_TEXT_EQUAL, 0, column.attribute, TEXTOID, key,
+	add_step(builder, VFDW_FILTER_JSON_TEXT_EQUAL, 0, &column, TEXTOID, key,
 			 add_operand(builder, value));
 	if (kind == VFDW_FILTER_NOT_EQUAL)
 		add_not(builder);
@@ -347,7 +361,7 @@ add_distinct(VfdwFilterBuilder *builder, const DistinctExpr *distinct)
 			!vfdw_compares(column.type, distinct->inputcollid, false) ||
 			!vfdw_operand_fits(column.type, operand_type(operand)))
 			continue;
-		add_step(builder, VFDW_FILTER_NOT_DISTINCT, 0, column.attribute, column.type,
+		add_step(builder, VFDW_FILTER_NOT_DISTINCT, 0, &column, column.type,
 				 add_operand(builder, operand), -1);
 		add_not(builder);
 		return true;
@@ -373,8 +387,7 @@ add_array_expr(VfdwFilterBuilder *builder, const ScalarArrayOpExpr *op)
 			!vfdw_compares(column.type, op->inputcollid, false) ||
 			!vfdw_operand_fits(column.type, element))
 			return false;
-		add_step(builder, VFDW_FILTER_IN, 0, column.attribute, column.type,
-				 add_operand(builder, array), -1);
+		add_step(builder, VFDW_FILTER_IN, 0, &column, column.type, add_operand(builder, array), -1);
 	}
 	else if (vfdw_match_column(builder, array, &column))
 	{
@@ -387,7 +400,7 @@ add_array_expr(VfdwFilterBuilder *builder, const ScalarArrayOpExpr *op)
 			vfdw_kind_of_comparison(op->opno, element) != wanted ||
 			!(other == element || (vfdw_is_text(other) && vfdw_is_text(element))))
 			return false;
-		add_step(builder, VFDW_FILTER_ARRAY_HAS_ELEMENT, 0, column.attribute, element,
+		add_step(builder, VFDW_FILTER_ARRAY_HAS_ELEMENT, 0, &column, element,
 				 add_operand(builder, scalar), -1);
 	}
 	else
@@ -409,7 +422,7 @@ add_bool_expr(VfdwFilterBuilder *builder, const BoolExpr *expr)
 		add_not(builder);
 	else
 		add_step(builder, expr->boolop == AND_EXPR ? VFDW_FILTER_AND : VFDW_FILTER_OR,
-				 list_length(expr->args), 0, InvalidOid, -1, -1);
+				 list_length(expr->args), NULL, InvalidOid, -1, -1);
 	return true;
 }
 
@@ -431,7 +444,7 @@ add_boolean_test(VfdwFilterBuilder *builder, const BooleanTest *test)
 
 	if (!add_expression(builder, test->arg))
 		return false;
-	add_step(builder, steps[test->booltesttype].kind, 1, 0, InvalidOid, -1, -1);
+	add_step(builder, steps[test->booltesttype].kind, 1, NULL, InvalidOid, -1, -1);
 	if (steps[test->booltesttype].negated)
 		add_not(builder);
 	return true;
@@ -446,9 +459,9 @@ add_null_test(VfdwFilterBuilder *builder, const NullTest *test)
 		return false;
 	if (vfdw_match_column(builder, test->arg, &column) ||
 		vfdw_match_vector(builder, test->arg, &column))
-		add_step(builder, VFDW_FILTER_IS_NULL, 0, column.attribute, column.type, -1, -1);
+		add_step(builder, VFDW_FILTER_IS_NULL, 0, &column, column.type, -1, -1);
 	else if (exprType((Node *) test->arg) == BOOLOID && add_expression(builder, test->arg))
-		add_step(builder, VFDW_FILTER_IS_UNKNOWN, 1, 0, InvalidOid, -1, -1);
+		add_step(builder, VFDW_FILTER_IS_UNKNOWN, 1, NULL, InvalidOid, -1, -1);
 	else
 		return false;
 	if (test->nulltesttype == IS_NOT_NULL)
@@ -463,7 +476,7 @@ add_column(VfdwFilterBuilder *builder, Expr *expr)
 
 	if (!vfdw_match_column(builder, expr, &column) || column.type != BOOLOID)
 		return false;
-	add_step(builder, VFDW_FILTER_COLUMN_TRUE, 0, column.attribute, column.type, -1, -1);
+	add_step(builder, VFDW_FILTER_COLUMN_TRUE, 0, &column, column.type, -1, -1);
 	return true;
 }
 
@@ -497,7 +510,8 @@ add_expression(VfdwFilterBuilder *builder, Expr *clause)
 
 	if (is_operand(builder, clause))
 	{
-		add_step(builder, VFDW_STEP_CONSTANT, 0, 0, InvalidOid, add_operand(builder, clause), -1);
+		add_step(builder, VFDW_STEP_CONSTANT, 0, NULL, InvalidOid, add_operand(builder, clause),
+				 -1);
 		return true;
 	}
 	if (++builder->depth > MOST_LEVELS || list_length(builder->steps) > MOST_STEPS)
@@ -525,5 +539,5 @@ void
 vfdw_join_clauses(VfdwFilterBuilder *builder, int clauses)
 {
 	if (clauses > 0)
-		add_step(builder, VFDW_STEP_ALL, clauses, 0, InvalidOid, -1, -1);
+		add_step(builder, VFDW_STEP_ALL, clauses, NULL, InvalidOid, -1, -1);
 }

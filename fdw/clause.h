@@ -17,11 +17,12 @@
 /* Fields of a step. */
 enum VfdwStepField
 {
-	VFDW_STEP_KIND,		 /* enum vfdw_filter_kind, or one of those below */
-	VFDW_STEP_ARITY,	 /* of AND, OR, ALL: how many results are joined */
-	VFDW_STEP_ATTRIBUTE, /* of the foreign table; 0: none */
-	VFDW_STEP_TYPE,		 /* Oid: base type of the collection's column; of an array, its element's */
-	VFDW_STEP_OPERAND,	 /* position among the operands; -1: none */
+	VFDW_STEP_KIND,		   /* enum vfdw_filter_kind, or one of those below */
+	VFDW_STEP_ARITY,	   /* of AND, OR, ALL: how many results are joined */
+	VFDW_STEP_ATTRIBUTE,   /* of the foreign table; 0: none */
+	VFDW_STEP_COLUMN_TYPE, /* Oid: base type of the collection's column */
+	VFDW_STEP_TYPE, /* Oid: of what is compared: the same, or the type of its elements or members */
+	VFDW_STEP_OPERAND, /* position among the operands; -1: none */
 	VFDW_STEP_OPERAND2,
 	VFDW_STEP_FIELDS
 };
@@ -103,6 +104,8 @@ extern bool vfdw_operand_fits(Oid column_type, Oid operand_type);
 /* The value, or its neighbour, in the bytes of the column's encoding; palloc'ed. */
 extern VfdwFit vfdw_encode_operand(Oid column_type, Oid operand_type, Datum value,
 								   vfdw_bytes *bytes);
+/* Whether the daemon takes a jsonb as the operand of @>: it may be nested only so deep. */
+extern bool vfdw_takes_jsonb(Datum value);
 /* How the daemon holds values of a base type. */
 extern int vfdw_encoding_of(Oid type);
 

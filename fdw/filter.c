@@ -48,7 +48,7 @@ typedef struct Maker
 	int node_count;
 	int node_room;
 	const char *key; /* a column that can be compared, whatever the conditions' columns are */
-	Oid type; /* base type of the current step's column; not of arrays, whose elements tell */
+	Oid type;		 /* base type of the current step's column */
 } Maker;
 
 /* ---- nodes ---- */
@@ -319,7 +319,7 @@ take_leaf(Maker *maker, const List *step, int kind)
 	if (attribute != 0)
 	{
 		column = vfdw_to_utf8(vfdw_remote_column(maker->foreigntableid, attribute));
-		maker->type = kind >= VFDW_FILTER_ARRAY_OVERLAPS ? InvalidOid : type;
+		maker->type = (Oid) list_nth_int(step, VFDW_STEP_COLUMN_TYPE);
 	}
 	switch (kind)
 	{

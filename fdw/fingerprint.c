@@ -49,7 +49,7 @@ vfdw_make_fingerprint(const char *column, Oid type, int32 typmod, bool is_vector
 	}
 	get_typlenbyval(base, &print->length, &print->by_value);
 	print->is_text = base == TEXTOID || base == VARCHAROID || base == BPCHAROID;
-	print->reader = vfdw_make_reader(column, type, typmod);
+	print->reader = vfdw_make_reader(column, type, typmod, true);
 	if (!print->by_value && print->length < 0 && !print->is_text)
 	{
 		getTypeBinaryOutputInfo(base, &send, &is_varlena);

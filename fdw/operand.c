@@ -27,6 +27,9 @@
 
 #define JSONB_BINARY_VERSION 1
 
+/* shared/PROTOCOL.md, "Kinds of filter nodes" */
+#define MOST_JSONB_LEVELS 500
+
 static bool
 is_integer(Oid type)
 {
@@ -218,6 +221,27 @@ encode_text(Oid type, Datum datum, vfdw_bytes *bytes)
 	bytes->length = strlen(bytes->data);
 }
 
+bool
+vfdw_takes_jsonb(Datum value)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(&DatumGetJsonbP(value)->root);
+	JsonbIteratorToken token;
+	JsonbValue part;
+	int levels = 0;
+
+	/* A scalar lies in an array of its own; one level that is none does not matter. */
+	while ((token = JsonbIteratorNext(&iterator, &part, false)) != WJB_DONE)
+	{
+		if (token == WJB_BEGIN_ARRAY || token == WJB_BEGIN_OBJECT)
+			levels++;
+		else if (token == WJB_END_ARRAY || token == WJB_END_OBJECT)
+			levels--;
+		if (levels > MOST_JSONB_LEVELS)
+			return false;
+	}
+	return true;
+}
+
 /* jsonb_send() would recode the text for the client. */
 static void
 encode_jsonb(Datum datum, vfdw_bytes *bytes)
@@ -225,6 +249,13 @@ encode_jsonb(Datum datum, vfdw_bytes *bytes)
 	Jsonb *jsonb = DatumGetJsonbP(datum);
 	StringInfoData text;
 
+	if (!vfdw_takes_jsonb(datum))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the operand of @> is nested too deeply for the vector daemon"),
+				 errdetail("It has more than %d levels.", MOST_JSONB_LEVELS),
+				 errhint("Let PostgreSQL evaluate the condition: as a constant it does, or with "
+						 "(column #> '{}') instead of the column.")));
 	initStringInfo(&text);
 	appendStringInfoChar(&text, JSONB_BINARY_VERSION);
 	JsonbToCString(&text, &jsonb->root, VARSIZE(jsonb));

@@ -100,6 +100,7 @@ make_readers(VfdwScan *scan)
 {
 	TupleDesc descriptor = scan->node->ss.ss_ScanTupleSlot->tts_tupleDescriptor;
 	TupleDesc table = RelationGetDescr(scan->table);
+	bool is_local = vfdw_is_local(scan->options);
 	ListCell *lc;
 
 	scan->targets = palloc0(sizeof(int) * (descriptor->natts + 1));
@@ -115,7 +116,7 @@ make_readers(VfdwScan *scan)
 			continue;
 		attribute = TupleDescAttr(table, list_nth_int(scan->plan->columns, target) - 1);
 		scan->readers[i] = vfdw_make_reader(NameStr(attribute->attname), attribute->atttypid,
-											attribute->atttypmod);
+											attribute->atttypmod, is_local);
 	}
 	if (scan->target_count != descriptor->natts)
 		elog(ERROR, "foreign scan gives %d columns, but %d are expected", scan->target_count,

@@ -21,6 +21,7 @@
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 #include "utils/uuid.h"
 
 #include "fdw/clause.h"
@@ -35,6 +36,7 @@ struct VfdwValueReader
 	Oid type;			/* as declared, may be a domain */
 	Oid base_type;
 	int32 typmod;
+	bool source_is_here; /* in this database, whose catalog knows the daemon's types */
 	VfdwVectorType vector_type;
 	/* of the base type; receive is looked up when it is first needed */
 	FmgrInfo receive;
@@ -42,16 +44,18 @@ struct VfdwValueReader
 	bool checked;	 /* what the daemon sends has been found to fit */
 	Oid remote_type; /* that was checked */
 	int encoding;
+	bool is_padded; /* char(n) for another type of text: blanks at the end mean nothing */
 };
 
 VfdwValueReader *
-vfdw_make_reader(const char *column, Oid type, int32 typmod)
+vfdw_make_reader(const char *column, Oid type, int32 typmod, bool source_is_here)
 {
 	VfdwValueReader *reader = palloc0(sizeof(VfdwValueReader));
 
 	reader->column = pstrdup(column);
 	reader->type = type;
 	reader->typmod = typmod;
+	reader->source_is_here = source_is_here;
 	reader->base_type = getBaseTypeAndTypmod(type, &reader->typmod);
 	reader->vector_type = vfdw_vector_type(type);
 	return reader;
@@ -68,16 +72,44 @@ need_receive_function(VfdwValueReader *reader)
 	fmgr_info_cxt(function, &reader->receive, GetMemoryChunkContext(reader));
 }
 
+/* OIDs below are the same in every database of every server. */
+static bool
+is_everywhere(Oid type)
+{
+	return type < FirstGenbkiObjectId;
+}
+
+/* What the remote type, maybe a domain, is made of; InvalidOid if nobody here knows. */
+static Oid
+remote_base_type(const VfdwValueReader *reader, Oid remote_type)
+{
+	if (is_everywhere(remote_type))
+		return remote_type;
+	if (!reader->source_is_here || !SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(remote_type)))
+		return InvalidOid;
+	return getBaseType(remote_type);
+}
+
 /*
- * Whether values of that remote type and encoding can be read. OIDs of built-in
- * types are the same everywhere. A user's type may have another one in another
- * database; a domain comes under its own OID in the encoding of its base type.
+ * Whether values of a type that another database's users made, or of a domain there, can be read
+ * as the local type. A type of users here is believed to be the same one; others, if no other type
+ * has that encoding.
  */
 static bool
-fits(const VfdwValueReader *reader, Oid remote_type, int encoding)
+fits_foreign(const VfdwValueReader *reader, int encoding)
+{
+	bool ambiguous = encoding == VFDW_ENCODING_INT32 || encoding == VFDW_ENCODING_INT64 ||
+					 encoding == VFDW_ENCODING_BINARY;
+
+	return !reader->source_is_here && vfdw_encoding_of(reader->base_type) == encoding &&
+		   (!ambiguous || !is_everywhere(reader->type));
+}
+
+/* Whether values of that remote type, of which "remote" is the base type, can be read. */
+static bool
+fits(const VfdwValueReader *reader, Oid remote, int encoding)
 {
 	Oid local = reader->base_type;
-	bool remote_is_users = remote_type >= FirstNormalObjectId;
 
 	switch (encoding)
 	{
@@ -86,37 +118,73 @@ fits(const VfdwValueReader *reader, Oid remote_type, int encoding)
 		case VFDW_ENCODING_TEXT:
 			return local == TEXTOID || local == VARCHAROID || local == BPCHAROID ||
 				   local == NAMEOID;
-		case VFDW_ENCODING_BINARY:
-			return reader->type == remote_type ||
-				   (remote_is_users && reader->type >= FirstNormalObjectId);
 		default:
-			if (local == remote_type || remote_is_users)
-				return vfdw_encoding_of(local) == encoding;
-			if (remote_type == FLOAT4OID)
-				return local == FLOAT8OID && encoding == VFDW_ENCODING_FLOAT32;
-			return INTEGER_WIDTH(remote_type) != 0 && vfdw_encoding_of(remote_type) == encoding &&
-				   INTEGER_WIDTH(local) > INTEGER_WIDTH(remote_type);
+			if (!OidIsValid(remote))
+				return fits_foreign(reader, encoding);
+			if (vfdw_encoding_of(remote) != encoding)
+				return false;
+			if (local == remote)
+				return true;
+			if (remote == FLOAT4OID)
+				return local == FLOAT8OID;
+			return INTEGER_WIDTH(remote) != 0 && INTEGER_WIDTH(local) > INTEGER_WIDTH(remote);
 	}
 }
 
 static void
 check_fit(VfdwValueReader *reader, const vfdw_column *column)
 {
+	Oid remote;
+
 	if (reader->checked && reader->remote_type == column->type_oid &&
 		reader->encoding == column->encoding)
 		return;
-	if (!fits(reader, column->type_oid, column->encoding))
-		ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
-						errmsg("column \"%s\" of type %s cannot hold what the vector daemon serves",
-							   reader->column, format_type_be(reader->type)),
-						errdetail("The daemon serves %s.",
-								  column->encoding == VFDW_ENCODING_VECTOR
-									  ? "a vector"
-									  : format_type_extended(column->type_oid, -1, 0)),
-						errhint("Give the foreign table's column the type of the source column.")));
+	remote = remote_base_type(reader, column->type_oid);
+	if (!fits(reader, remote, column->encoding))
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
+				 errmsg("column \"%s\" of type %s cannot hold what the vector daemon serves",
+						reader->column, format_type_be(reader->type)),
+				 errdetail("The daemon serves %s.",
+						   column->encoding == VFDW_ENCODING_VECTOR ? "a vector"
+						   : OidIsValid(remote) ? format_type_extended(column->type_oid, -1, 0)
+												: "a type that this database does not have"),
+				 errhint(OidIsValid(remote)
+							 ? "Give the foreign table's column the type of the source column."
+							 : "Create a domain here like the source column's, and give it to the "
+							   "foreign table's column.")));
 	reader->checked = true;
 	reader->remote_type = column->type_oid;
 	reader->encoding = column->encoding;
+	reader->is_padded = remote == BPCHAROID && reader->base_type != BPCHAROID;
+}
+
+/*
+ * Of a declared length or precision, as an explicit cast makes it: cut, padded, rounded. A value
+ * that has it already stays as it is. Receive functions see to it themselves.
+ */
+static Datum
+coerce_length(const VfdwValueReader *reader, Datum value)
+{
+	Datum typmod = Int32GetDatum(reader->typmod);
+
+	if (reader->typmod == -1)
+		return value;
+	switch (reader->base_type)
+	{
+		case VARCHAROID:
+			return DirectFunctionCall3(varchar, value, typmod, BoolGetDatum(true));
+		case BPCHAROID:
+			return DirectFunctionCall3(bpchar, value, typmod, BoolGetDatum(true));
+		case TIMEOID:
+			return DirectFunctionCall2(time_scale, value, typmod);
+		case TIMESTAMPOID:
+			return DirectFunctionCall2(timestamp_scale, value, typmod);
+		case TIMESTAMPTZOID:
+			return DirectFunctionCall2(timestamptz_scale, value, typmod);
+		default:
+			return value;
+	}
 }
 
 static Datum
@@ -126,6 +194,8 @@ text_value(const VfdwValueReader *reader, const char *bytes, uint32 length)
 
 	if (converted != bytes)
 		length = (uint32) strlen(converted);
+	if (reader->is_padded)
+		length = (uint32) bpchartruelen(converted, (int) length);
 	if (reader->base_type == NAMEOID)
 	{
 		Name name = palloc0(NAMEDATALEN);
@@ -133,7 +203,8 @@ text_value(const VfdwValueReader *reader, const char *bytes, uint32 length)
 		memcpy(name, converted, pg_mbcliplen(converted, (int) length, NAMEDATALEN - 1));
 		return NameGetDatum(name);
 	}
-	return PointerGetDatum(cstring_to_text_with_len(converted, (int) length));
+	return coerce_length(reader,
+						 PointerGetDatum(cstring_to_text_with_len(converted, (int) length)));
 }
 
 /*
@@ -196,7 +267,7 @@ integer_value(const VfdwValueReader *reader, int64 value)
 		case TIMEOID:
 		case TIMESTAMPOID:
 		case TIMESTAMPTZOID:
-			return Int64GetDatum(value);
+			return coerce_length(reader, Int64GetDatum(value));
 		default: /* int4, date, oid and its kin */
 			return Int32GetDatum((int32) value);
 	}

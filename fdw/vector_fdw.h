@@ -200,7 +200,9 @@ extern void vfdw_remember_rows(Oid foreigntableid, double rows);
 
 struct VfdwValueReader; /* how one foreign column is read from a vfdw_column */
 typedef struct VfdwValueReader VfdwValueReader;
-extern VfdwValueReader *vfdw_make_reader(const char *column, Oid type, int32 typmod);
+/* source_is_here: the daemon's types are those of this database: vfdw_is_local(). */
+extern VfdwValueReader *vfdw_make_reader(const char *column, Oid type, int32 typmod,
+										 bool source_is_here);
 /* ereports HV004 when what the daemon sent does not fit the local type. */
 extern Datum vfdw_read_value(VfdwValueReader *reader, const vfdw_rows *rows, size_t column,
 							 uint32 row, bool *isnull);

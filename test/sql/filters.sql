@@ -1,4 +1,4 @@
--- Which conditions go over to vectord, and which stay. EXPLAIN contacts nobody, so nothing is built.
+-- Which conditions go over to vectord, and which stay. EXPLAIN contacts nobody.
 CREATE SCHEMA filters;
 SET search_path = filters, public;
 SET client_min_messages = warning;	-- whether rights were granted depends on the roles
@@ -48,6 +48,26 @@ SELECT said FROM pushed('t < ''a''', 'e < ''ok''', 'nd = ''a''', 'nd LIKE ''a%''
 	'upper(t) = ''A''', 'near IS NULL', 'ia[1] = 3');
 -- A condition that stays does not stop the others, but one under OR or NOT takes the rest of it along.
 SELECT said FROM pushed('i4 = 1 AND t LIKE ''%a'' AND i8 = 2', 'i4 = 1 OR t LIKE ''%a''', 'i8 = 1 AND (i4 = 1 OR t LIKE ''%a'')');
+-- A jsonb nested deeper than the daemon takes stays as well; as a parameter it is an error that says what to do.
+CREATE FUNCTION nested(levels int, inner_value text) RETURNS text LANGUAGE sql IMMUTABLE AS
+	$$ SELECT repeat('{"a":[', levels / 2) || repeat('[', levels % 2) || inner_value || repeat(']', levels % 2) || repeat(']}', levels / 2) $$;
+SELECT n, left(s, 14) FROM unnest('{1,499,500,501,10000}'::int[]) n, said(format('SELECT id FROM near WHERE i4 = 1 AND j @> %L', nested(n, '1'))) s;
+SELECT n, left(s, 14) FROM unnest('{499,500}'::int[]) n, said(format('SELECT id FROM near WHERE j @> %L', nested(n, '{}'))) s;
+SELECT vector_fdw.wait_for_collection('filters_things');
+INSERT INTO things (id, j) VALUES (1, nested(501, '1')::jsonb), (2, nested(500, '1')::jsonb);
+SELECT vector_fdw.wait_for_collection('filters_things');
+SELECT format('SELECT id FROM near WHERE j @> %L OR id = 7', nested(501, '1')) AS deep \gset
+:deep;
+SET plan_cache_mode = force_generic_plan;
+PREPARE contains(jsonb) AS SELECT id FROM near WHERE j @> $1;
+PREPARE contains_here(jsonb) AS SELECT id FROM near WHERE (j #> '{}') @> $1;
+SELECT format('EXECUTE contains(%L)', nested(500, '1')) AS just, format('EXECUTE contains(%L)', nested(501, '1')) AS deep,
+	format('EXECUTE contains_here(%L)', nested(501, '1')) AS here \gset
+:just;
+:deep;
+:here;
+RESET plan_cache_mode;
+DELETE FROM things;
 -- Operators are known by what they are, not by their names.
 CREATE FUNCTION odd(int, int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN true; END';
 CREATE OPERATOR filters.= (LEFTARG = int, RIGHTARG = int, FUNCTION = odd);

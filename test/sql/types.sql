@@ -56,6 +56,42 @@ CREATE FOREIGN TABLE more (id uuid, nothing int) SERVER vectord
 SELECT count(*) FROM more;
 SELECT nothing FROM more;
 
+-- a length or precision of the foreign table's own: what a cast makes of the values, also for conditions
+INSERT INTO docs (id, part, t, c, vc, ts, tz, ti, embedding) VALUES ('00000000-0000-0000-0000-000000000002', 0, 'ä', 'b', '漢字 x',
+	'2020-01-01 00:00:00.567', '2020-01-01 00:00:00.567+00', '23:59:59.999', '{9,9,9}');
+CREATE DOMAIN short AS varchar(2);
+CREATE FOREIGN TABLE lengths (id uuid, part int, t varchar(1), t3 char(3) OPTIONS (column_name 't'), t30 char(30) OPTIONS (column_name 't'),
+	c varchar(2), ct text OPTIONS (column_name 'c'), c9 char(9) OPTIONS (column_name 'c'), vc char(3), vs short OPTIONS (column_name 'vc'),
+	ts timestamp(0), tz timestamptz(1), ti time(2), n numeric(20,1), iv interval day, embedding real[])
+	SERVER vectord OPTIONS (collection 'types_docs', schema_name 'types');
+CREATE VIEW casts AS SELECT id, part::int, t::varchar(1), t::char(3) AS t3, t::char(30) AS t30, c::varchar(2), c::text AS ct, c::char(9) AS c9,
+	vc::char(3), vc::short AS vs, ts::timestamp(0), tz::timestamptz(1), ti::time(2), n::numeric(20,1), iv::interval day, embedding FROM docs;
+CREATE FUNCTION differing(condition text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE answer text;
+BEGIN
+	EXECUTE format('SELECT (SELECT count(*) FROM (SELECT far::text FROM lengths far WHERE %1$s EXCEPT ALL SELECT near::text FROM casts near WHERE %1$s) a)
+		|| '' + '' || (SELECT count(*) FROM (SELECT near::text FROM casts near WHERE %1$s EXCEPT ALL SELECT far::text FROM lengths far WHERE %1$s) b)
+		|| '' of '' || (SELECT count(*) FROM casts WHERE %1$s)', condition) INTO answer;
+	RETURN answer;
+END $$;
+SELECT c AS condition, differing(c) FROM unnest('{true,t = ''r'',t = ''ä'',t3 = ''row'',t3 LIKE ''ro%'',t30 = ''row 5 ÄÖÜ 漢字'',c = ''c5'',ct = ''c5'',c9 = ''c5'',
+	vc = ''漢字'',vs = ''漢字'',vs IN (''v1''),ts = ''2020-01-01 00:00:01'',tz = ''2020-01-01 00:00:00.6+00'',ti = ''24:00'',n = 1234567890.1,
+	iv = ''3 days'',t LIKE ''r%'' OR ts IS NULL,id = ''00000000-0000-0000-0000-000000000002''}'::text[]) c;
+SELECT t, t3, vc, vs, ts, tz, ti FROM lengths ORDER BY embedding <-> '{9,9,9}' LIMIT 1;
+CREATE TABLE codes (code text PRIMARY KEY, v real[]);
+INSERT INTO codes VALUES ('alpha', '{1,0}'), ('beta', '{0,1}'), ('b', NULL);
+SET client_min_messages = warning;
+SELECT vector_fdw.create_collection('types_codes', 'codes', 'v', index => 'flat');
+SELECT vector_fdw.wait_for_collection('types_codes');
+RESET client_min_messages;
+CREATE FOREIGN TABLE letters (letter varchar(1) OPTIONS (column_name 'code'), v real[]) SERVER vectord
+	OPTIONS (collection 'types_codes', schema_name 'types');
+SELECT letter FROM letters WHERE letter = 'b';
+SELECT l.letter, w.code FROM (VALUES ('a'::varchar(1)), ('b')) w (code) JOIN letters l ON l.letter = w.code ORDER BY 1;
+SELECT letter FROM letters WHERE letter = 'a' ORDER BY v <-> '{0,2}' LIMIT 2;
+SELECT * FROM vector_fdw.verify_collection('types_codes');
+
 SET client_min_messages = warning;
 SELECT vector_fdw.drop_collection('types_docs');
+SELECT vector_fdw.drop_collection('types_codes');
 DROP SCHEMA types CASCADE;

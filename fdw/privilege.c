@@ -112,7 +112,8 @@ vfdw_check_source_privileges(Relation foreign_table, const VfdwOptions *options)
 						   vfdw_qualified_name(facts->source), GetUserNameFromId(owner, false)),
 				 errhint("Give the foreign table an owner whom row security does not restrict, and "
 						 "join the source table, so that its policies choose the rows.")));
-	/* As vectord says too, once it has heard of it; until then nobody would wait for own changes. */
+	/* As vectord says too, once it has heard of it; until then nobody would wait for own changes.
+	 */
 	if (strcmp(schema, options->schema_name) != 0)
 		throw_missing(options,
 					  psprintf("The collection of that name is of schema \"%s\".", schema));

@@ -153,8 +153,10 @@ void ExpectTargetsMet(const DataSet& data, const Index& index, size_t k, double 
   for (const double target : {0.9, 0.95, 0.99}) {
     const Outcome outcome = examiner.With(target, 0);
     Print(data, index.kind(), k, share, target, outcome);
+    // Of the queries here, and of the some 500 rows that the curve was measured on; graphs differ,
+    // too, as several threads build them. With more rows per query it is little.
     const double n = static_cast<double>(data.queries.size());
-    const double chance = k == 1 ? 2 * std::sqrt(target * (1 - target) / n) : 0;
+    const double chance = k == 1 ? 2 * std::sqrt(target * (1 - target) * (1 / n + 1 / 500.0)) : 0;
     EXPECT_GE(outcome.recall, target - 0.01 - chance) << "target " << target << " k " << k;
     // A filtered walk may find more: it gives up for a scan where it is not sure.
     if (share < 1 || outcome.recall <= target + 0.03 + chance || outcome.strategy == "exact")
@@ -162,7 +164,8 @@ void ExpectTargetsMet(const DataSet& data, const Index& index, size_t k, double 
     const uint32_t least = index.kind() == IndexKind::kHnsw ? static_cast<uint32_t>(k) : 1;
     if (outcome.effort <= least) continue;
     // One list more or less is much, and which of the two meets the target a matter of the sample.
-    EXPECT_LT(examiner.With(0, outcome.effort - 1).recall, target + 0.015) << "with less effort";
+    EXPECT_LT(examiner.With(0, outcome.effort - 1).recall, target + 0.015 + chance)
+        << "with less effort";
   }
 }
 

@@ -17,7 +17,7 @@ namespace {
 // Under a sanitizer, which takes twenty times as long, only as many rows as must be for codes
 // unasked.
 #ifdef __SANITIZE_ADDRESS__
-constexpr size_t kRows = 5100, kFewRows = 1100;
+constexpr size_t kRows = 5700, kFewRows = 1100;
 #else
 constexpr size_t kRows = 9000, kFewRows = 8000;
 #endif

@@ -64,16 +64,17 @@ forbidden_column(Relation foreign_table, Oid source, Oid owner)
 	return NULL;
 }
 
+#define HINT_CREATE                                                                                \
+	"Create it with vector_fdw.create_collection(), or correct the option \"collection\"."
+
 /* vectord may hold it a moment longer, and whose rows these are nobody could tell. */
 static void
-throw_missing(const VfdwOptions *options, const char *detail)
+throw_missing(const VfdwOptions *options, const char *detail, const char *hint)
 {
 	ereport(ERROR, (errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
 					errmsg("collection \"%s\" of schema \"%s\" does not exist", options->collection,
 						   options->schema_name),
-					errdetail_internal("%s", detail),
-					errhint("Create it with vector_fdw.create_collection(), or correct the option "
-							"\"collection\".")));
+					errdetail_internal("%s", detail), errhint("%s", hint)));
 }
 
 Oid
@@ -87,10 +88,10 @@ vfdw_check_source_privileges(Relation foreign_table, const VfdwOptions *options)
 	if (facts == NULL && !vfdw_is_local(options))
 		return InvalidOid;
 	if (facts == NULL)
-		throw_missing(options, "This database has no definition of that name.");
+		throw_missing(options, "This database has no definition of that name.", HINT_CREATE);
 	schema = get_namespace_name(get_rel_namespace(facts->source));
 	if (schema == NULL)
-		throw_missing(options, "Its source table does not exist any more.");
+		throw_missing(options, "Its source table does not exist any more.", HINT_CREATE);
 	if (pg_class_aclcheck(facts->source, owner, ACL_SELECT) != ACLCHECK_OK &&
 		(column = forbidden_column(foreign_table, facts->source, owner)) != NULL)
 		ereport(
@@ -115,7 +116,7 @@ vfdw_check_source_privileges(Relation foreign_table, const VfdwOptions *options)
 	/* As vectord says too, once it has heard of it; until then nobody would wait for own changes.
 	 */
 	if (strcmp(schema, options->schema_name) != 0)
-		throw_missing(options,
-					  psprintf("The collection of that name is of schema \"%s\".", schema));
+		throw_missing(options, psprintf("The collection of that name is of schema \"%s\".", schema),
+					  "Correct the option \"schema_name\" of the foreign table.");
 	return facts->source;
 }

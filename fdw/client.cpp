@@ -111,7 +111,7 @@ struct vfdw_client {
 
   Status Connect();
   Status Reconnect() {
-    Break(vfdw::ConnectionLost());
+    Break(ConnectionLost());
     return Connect();
   }
   bool Poll();

@@ -4,7 +4,8 @@
  * Valid C and C++; knows neither PostgreSQL nor ZeroMQ. The rules:
  *
  *  1. No function blocks, waits or throws, and none calls back. The caller waits on
- *     vfdw_client_descriptor() for readability and then calls vfdw_client_poll().
+ *     vfdw_client_descriptor(), for readability and, while vfdw_client_has_unsent(), for
+ *     writability, and then calls vfdw_client_poll().
  *  2. A function that can fail returns false (or 0) and fills *error, which the caller owns and
  *     which is never NULL. Nothing needs to be freed after a failure.
  *  3. Inputs are pointers plus lengths (or NUL-terminated names), needed during the call only.

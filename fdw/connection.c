@@ -242,7 +242,7 @@ user_mapping_options(const ConnectionKey *key, uint32 *hash)
 	return list;
 }
 
-/* In the current memory context. Keys that the mapping lacks are missed by client.cpp. */
+/* In the current memory context. Keys that the mapping lacks are missed by zmq_wire.cpp. */
 static VfdwKeys *
 read_keys(VfdwConnection *connection, const VfdwOptions *options)
 {

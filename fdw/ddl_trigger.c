@@ -347,7 +347,8 @@ follow_table(Oid table, const Change *change)
 	foreach (cell, concerned)
 	{
 		if (follow_columns(lfirst_oid(cell), change) ||
-			(is_named(lfirst_oid(cell), change->nullable) && vfdw_has_lost_keys(lfirst_oid(cell))))
+			(is_named(lfirst_oid(cell), change->nullable) &&
+			 vfdw_warn_of_lost_keys(lfirst_oid(cell))))
 			changed = list_append_unique_oid(changed, lfirst_oid(cell));
 	}
 	foreach (cell, list_union_oid(concerned, vfdw_sources_of(table)))
@@ -527,7 +528,7 @@ after_drop(void)
 	foreach (cell, vfdw_sources())
 	{
 		if (republish(lfirst_oid(cell), false, false) ||
-			(dropped.indexes && vfdw_has_lost_keys(lfirst_oid(cell))))
+			(dropped.indexes && vfdw_warn_of_lost_keys(lfirst_oid(cell))))
 			changed = list_append_unique_oid(changed, lfirst_oid(cell));
 	}
 	vfdw_resync_all(changed);

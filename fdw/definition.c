@@ -361,31 +361,18 @@ has_binary_format(Oid type)
 	return has;
 }
 
-static bool
-contains_name(const List *names, const char *name)
-{
-	ListCell *cell;
-
-	foreach (cell, names)
-	{
-		if (strcmp(lfirst(cell), name) == 0)
-			return true;
-	}
-	return false;
-}
-
 bool
 vfdw_names_column(const VfdwDefinition *definition, const char *column)
 {
 	return strcmp(definition->vector_column, column) == 0 ||
-		   contains_name(definition->key_columns, column) ||
-		   contains_name(definition->include, column);
+		   vfdw_contains_name(definition->key_columns, column) ||
+		   vfdw_contains_name(definition->include, column);
 }
 
 static void
 check_repetition(const List *earlier, const char *name, const char *list)
 {
-	if (contains_name(earlier, name))
+	if (vfdw_contains_name(earlier, name))
 		ereport(ERROR, (errcode(ERRCODE_DUPLICATE_COLUMN),
 						errmsg("column \"%s\" stands twice in %s", name, list)));
 }
@@ -403,7 +390,7 @@ check_include(const VfdwDefinition *definition, Relation source)
 
 		check_repetition(earlier, name, "include");
 		if (strcmp(name, definition->vector_column) == 0 ||
-			contains_name(definition->key_columns, name))
+			vfdw_contains_name(definition->key_columns, name))
 			ereport(ERROR,
 					(errcode(ERRCODE_DUPLICATE_COLUMN),
 					 errmsg("column \"%s\" is in the collection already", name),

@@ -24,11 +24,9 @@
 
 #include "fdw/clause.h"
 #include "fdw/daemon_error.h"
+#include "shared/limits.h"
 
 #define JSONB_BINARY_VERSION 1
-
-/* shared/PROTOCOL.md, "Kinds of filter nodes" */
-#define MOST_JSONB_LEVELS 500
 
 static bool
 is_integer(Oid type)
@@ -236,7 +234,7 @@ vfdw_takes_jsonb(Datum value)
 			levels++;
 		else if (token == WJB_END_ARRAY || token == WJB_END_OBJECT)
 			levels--;
-		if (levels > MOST_JSONB_LEVELS)
+		if (levels > VFDW_MAX_JSONB_DEPTH)
 			return false;
 	}
 	return true;
@@ -253,7 +251,7 @@ encode_jsonb(Datum datum, vfdw_bytes *bytes)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("the operand of @> is nested too deeply for the vector daemon"),
-				 errdetail("It has more than %d levels.", MOST_JSONB_LEVELS),
+				 errdetail("It has more than %d levels.", VFDW_MAX_JSONB_DEPTH),
 				 errhint("Let PostgreSQL evaluate the condition: as a constant it does, or with "
 						 "(column #> '{}') instead of the column.")));
 	initStringInfo(&text);

@@ -23,8 +23,8 @@
 #include "fdw/definition.h"
 #include "fdw/source_key.h"
 
-static bool
-contains_name(const List *names, const char *name)
+bool
+vfdw_contains_name(const List *names, const char *name)
 {
 	ListCell *cell;
 
@@ -71,7 +71,7 @@ same_set(const List *a, const List *b)
 
 	foreach (cell, a)
 	{
-		if (!contains_name(b, lfirst(cell)))
+		if (!vfdw_contains_name(b, lfirst(cell)))
 			return false;
 	}
 	return list_length(a) == list_length(b);
@@ -127,7 +127,7 @@ lost_key(const VfdwDefinition *definition, Relation source)
 }
 
 bool
-vfdw_has_lost_keys(Oid source)
+vfdw_warn_of_lost_keys(Oid source)
 {
 	List *definitions = vfdw_definitions_over(source);
 	bool lost = false;

@@ -10,6 +10,9 @@
 #include "nodes/pg_list.h"
 #include "utils/rel.h"
 
+/* Is the name one of these char *? */
+extern bool vfdw_contains_name(const List *names, const char *name);
+
 /* Names of the primary key's columns, in its order; NIL: there is none, or it is deferrable. */
 extern List *vfdw_primary_key(Relation source);
 
@@ -18,8 +21,9 @@ extern bool vfdw_is_unique(Relation source, const List *columns);
 
 /*
  * After DDL that may have taken a key away: says by WARNINGs which collections over the table have
- * none any more. False also for a table that another session has locked exclusively.
+ * none any more, and returns whether there are such. False also for a table that another session
+ * has locked exclusively.
  */
-extern bool vfdw_has_lost_keys(Oid source);
+extern bool vfdw_warn_of_lost_keys(Oid source);
 
 #endif /* VECTOR_FDW_SOURCE_KEY_H */

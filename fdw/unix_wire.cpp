@@ -1,7 +1,7 @@
 // unix_wire.cpp - a wire over a Unix socket, without libzmq: one descriptor, no thread.
 //
 // A full backlog refuses connect() with EAGAIN, and nothing tells when it would not: the socket is
-// then dialled again at each look (kDialling, no descriptor).
+// then dialled again at each look, and until then there is no descriptor to be watched.
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>

@@ -16,7 +16,6 @@
 #include <signal.h>
 #include <zmq.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <utility>
 

@@ -23,6 +23,8 @@
 /* Nodes of one filter, and how deep they may stand within each other. */
 #define VFDW_MAX_FILTER_NODES 10000
 #define VFDW_MAX_FILTER_DEPTH 200
+/* Levels of a jsonb operand. */
+#define VFDW_MAX_JSONB_DEPTH 500
 #define VFDW_MIN_EF_SEARCH 1
 #define VFDW_MIN_TARGET_RECALL 0.01
 #define VFDW_MAX_EF_SEARCH 100000

@@ -9,15 +9,13 @@
 
 #include "daemon/attribute/jsonb_text.h"
 #include "daemon/attribute/value_key.h"
+#include "shared/limits.h"
 
 namespace vectord {
 namespace {
 
 using vfdw::FilterKind;
 using Kind = JsonNode::Kind;
-
-// Containment recurses as deep as the operand is.
-constexpr size_t kMostOperandDepth = 500;
 
 // jsonb_send's version, then the text.
 bool TextOf(std::string_view value, std::string_view* text) {
@@ -217,10 +215,10 @@ Result<std::unique_ptr<const Predicate>> MakeContains(const std::string& operand
   JsonDocument document;
   if (!TextOf(operand, &text) || !document.Parse(text))
     return Malformed("The operand of @> is no jsonb.");
-  if (document.depth() > kMostOperandDepth)
+  if (document.depth() > VFDW_MAX_JSONB_DEPTH)
     return Status(ErrorCode::LIMIT_EXCEEDED, "the operand of @> is nested too deeply",
                   "It has " + std::to_string(document.depth()) + " levels; at most " +
-                      std::to_string(kMostOperandDepth) + " are possible.");
+                      std::to_string(VFDW_MAX_JSONB_DEPTH) + " are possible.");
   return std::unique_ptr<const Predicate>(std::make_unique<JsonContains>(std::string(text)));
 }
 

@@ -35,7 +35,7 @@ enum Field : size_t {
   kBaseModifier,
   kPgvectorType,
   kChild,      // a table that inherits from the source without being a partition
-  kUniqueKey,  // whether an index keeps the key columns unique
+  kUniqueKey,  // whether an index keeps the key columns unique; in a collection's first row
   kPublication,
   kFieldCount
 };
@@ -59,13 +59,16 @@ SELECT c.name, c.definition_id::text, c.loaded, c.metric, c."index", c.options::
        CASE WHEN r.relkind = 'r'
             THEN (SELECT min(i.inhrelid)::regclass::text FROM pg_inherits i WHERE i.inhparent = r.oid)
             END,
-       EXISTS (SELECT FROM pg_index i WHERE i.indrelid = r.oid
+       CASE WHEN w.role = 1 AND w.place = 1
+            THEN EXISTS (
+              SELECT FROM pg_index i WHERE i.indrelid = r.oid
                  AND i.indisunique AND i.indisvalid AND i.indimmediate
                  AND i.indpred IS NULL AND i.indexprs IS NULL
                  AND (SELECT array_agg(k.attname::text ORDER BY k.attname)
                       FROM pg_attribute k WHERE k.attrelid = i.indrelid
                         AND k.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))
-                   = (SELECT array_agg(k::text ORDER BY k::name) FROM unnest(c.key_columns) k)),
+                   = (SELECT array_agg(k::text ORDER BY k::name) FROM unnest(c.key_columns) k))
+            END,
        (SELECT hashtextextended(concat_ws(' ', p.oid, p.xmin, string_agg(
                  concat_ws(' ', r.prrelid, r.xmin), ' ' ORDER BY r.prrelid)), 0)::text
         FROM pg_publication p LEFT JOIN pg_publication_rel r ON r.prpubid = p.oid

@@ -98,6 +98,14 @@ class ClientTest : public testing::TestWithParam<bool> {
     return vfdw_client_send_search(client_, &search, &error_);
   }
   uint64_t SendStatus() { return vfdw_client_send_daemon_status(client_, 0, &error_); }
+  // A search that the daemon keeps a cursor for.
+  void OpenCursor(uint64_t cursor) {
+    const uint64_t search = SendSearch({}, {1});
+    SearchReply answer;
+    answer.cursor = cursor;
+    daemon_->Reply(daemon_->Receive(), answer);
+    ASSERT_EQ(VFDW_ARRIVED, Await(search));
+  }
 
   struct FreeReply {
     void operator()(vfdw_reply* reply) const { vfdw_reply_free(reply); }
@@ -243,11 +251,7 @@ TEST_P(ClientTest, ForgottenRequestIsCancelledAndItsLateReplyAndCursorAreDropped
 // Else a large reply would lie in the daemon for as long as the session is idle.
 TEST_P(ClientTest, HangsUpWhenOnlyLateRepliesCouldCome) {
   Connect();
-  const uint64_t search = SendSearch({}, {1});
-  SearchReply answer;
-  answer.cursor = 5;
-  daemon_->Reply(daemon_->Receive(), answer);
-  ASSERT_EQ(VFDW_ARRIVED, Await(search));
+  OpenCursor(5);
   const uint64_t connects = vfdw_client_connects(client_);
   const uint64_t forgotten = SendStatus();
   daemon_->Receive();
@@ -268,11 +272,9 @@ TEST_P(ClientTest, HangsUpWhenOnlyLateRepliesCouldCome) {
 
 TEST_P(ClientTest, CursorsThatAreReadToTheirEndAreKnownNoMore) {
   Connect();
+  OpenCursor(5);
   SearchReply answer;
   answer.cursor = 5;
-  const uint64_t search = SendSearch({}, {1});
-  daemon_->Reply(daemon_->Receive(), answer);
-  ASSERT_EQ(VFDW_ARRIVED, Await(search));
   const uint64_t more = vfdw_client_send_fetch(client_, 5, 10, 0, &error_);
   daemon_->Reply(daemon_->Receive(), answer);
   ASSERT_EQ(VFDW_ARRIVED, Await(more));
@@ -343,11 +345,7 @@ TEST_P(ClientTest, LossIsNoticedEvenIfAnotherDaemonListensBeforeTheNextPoll) {
 
 TEST_P(ClientTest, CursorOfALostConnectionIsNotFetchedFromTheNextDaemon) {
   Connect();
-  const uint64_t id = SendSearch({}, {1});
-  SearchReply answer;
-  answer.cursor = 5;
-  daemon_->Reply(daemon_->Receive(), answer);
-  ASSERT_EQ(VFDW_ARRIVED, Await(id));
+  OpenCursor(5);
   EXPECT_NE(0u, vfdw_client_send_fetch(client_, 5, 10, 0, &error_));
   ASSERT_TRUE(vfdw_client_reconnect(client_, &error_));
   ASSERT_TRUE(Until([&] { return vfdw_client_poll(client_); }));
@@ -545,11 +543,7 @@ TEST_F(UnixClientTest, WhyNobodyListensIsSaidAtOnce) {
 
 TEST_F(UnixClientTest, TheEndIsSeenBehindALateReply) {
   Connect();
-  const uint64_t search = SendSearch({}, {1});
-  SearchReply answer;
-  answer.cursor = 5;
-  daemon_->Reply(daemon_->Receive(), answer);
-  ASSERT_EQ(VFDW_ARRIVED, Await(search));
+  OpenCursor(5);
   const uint64_t forgotten = SendStatus();
   const MockDaemon::Request request = daemon_->Receive();
   vfdw_client_forget(client_, forgotten);

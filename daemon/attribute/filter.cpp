@@ -1,30 +1,38 @@
 // filter.cpp - evaluation of a filter, see filter.h.
 //
-// 64 rows at a time go down the tree together with the set of those that still matter: under AND
-// what is false already is not looked at again, under OR what is true. So an expensive condition
-// beside a selective one costs little.
+// A block of rows at a time goes down the tree together with the set of those that still matter:
+// under AND what is false already is not looked at again, under OR what is true. So an expensive
+// condition beside a selective one costs little. Blocks are so large that going down costs nothing
+// beside the comparison of numbers, and so small that a column's part of one stays in the nearest
+// cache.
 //
 // Of a column with a dictionary each value is tested once, when more rows than values are asked
 // for; then a row's test is a look at its code.
 //
-// Before that, rows are looked up in the order of columns (sorted_columns.h) where it pays; then
+// Before that, rows are looked up in the order of columns (filter_lookup.h) where it pays; then
 // only these are tested.
 #include "daemon/attribute/filter.h"
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 #include <utility>
+
+#include "daemon/attribute/filter_lookup.h"
+#include "daemon/kernel/row_bits.h"
 
 namespace vectord {
 namespace {
 
 using Node = Filter::Node;
 
-// What a condition is for each value of a dictionary, in bytes of 0 or 1.
+// What a condition is for each value of a dictionary.
 struct CodeTruths {
   size_t rows_tested = 0;             // one by one, so far
-  std::vector<uint8_t> yes, unknown;  // by code; empty until it pays
+  std::vector<uint8_t> yes, unknown;  // bytes of 0 or 1 by code; empty until it pays
   bool any_unknown = false;
+  std::vector<uint16_t>
+      few;  // the codes for which it is true, if these are few and none is unknown
 };
 
 // Bit i: flags[codes[i]], of count codes, at most 64.
@@ -34,60 +42,102 @@ uint64_t PackFlagsOf(const uint16_t* codes, size_t count, const uint8_t* flags) 
   return PackFlags(bytes, count);
 }
 
+// Words of 64 rows each: [first, first + count).
+struct Block {
+  static constexpr size_t kMostWords = 32;
+  size_t first, count;
+};
+
+// A set of rows of a block, by word. Nothing is said of what is behind the block's last word.
+struct RowSet {
+  uint64_t words[Block::kMostWords];
+};
+
+// As Truth, of a block.
+struct BlockTruth {
+  RowSet yes, unknown;
+};
+
+bool IsEmpty(const RowSet& set, size_t words) {
+  uint64_t any = 0;
+  for (size_t w = 0; w < words; w++) any |= set.words[w];
+  return any == 0;
+}
+
 class Evaluation {
  public:
   explicit Evaluation(const FilteredRows& rows) : rows_(rows), count_(rows.columns.rows()) {}
 
-  // Of the rows of a word, for those in active. REQUIRES: active has no bit behind the last row.
-  Truth Test(const Node& node, size_t word, uint64_t active) {
+  // Of the rows of a block, for those in active. REQUIRES: active has no bit behind the last row.
+  void Test(const Node& node, const Block& block, const RowSet& active, BlockTruth* truth) {
     switch (node.kind) {
       case Node::Kind::kAnd:
-        return And(node, word, active);
+        return And(node, block, active, truth);
       case Node::Kind::kOr:
-        return Or(node, word, active);
+        return Or(node, block, active, truth);
       case Node::Kind::kIsNull:
-        return {IsNull(node, word) & active, 0};
+        for (size_t w = 0; w < block.count; w++)
+          truth->yes.words[w] = IsNull(node, block.first + w) & active.words[w];
+        std::fill_n(truth->unknown.words, block.count, 0);
+        return;
       case Node::Kind::kTest:
-        return Leaf(node, word, active);
+        return Leaf(node, block, active, truth);
       case Node::Kind::kConstant:
-        return {0, node.constant_unknown ? active : 0};
+        std::fill_n(truth->yes.words, block.count, 0);
+        for (size_t w = 0; w < block.count; w++)
+          truth->unknown.words[w] = node.constant_unknown ? active.words[w] : 0;
+        return;
       default:
-        return Unary(node.kind, Test(node.children[0], word, active), active);
+        Test(node.children[0], block, active, truth);
+        for (size_t w = 0; w < block.count; w++)
+          Unary(node.kind, active.words[w], &truth->yes.words[w], &truth->unknown.words[w]);
     }
   }
 
   bool corrupt() const { return corrupt_; }
 
  private:
-  static Truth Unary(Node::Kind kind, Truth truth, uint64_t active) {
-    const uint64_t no = active & ~truth.yes & ~truth.unknown;
-    if (kind == Node::Kind::kNot) return {no, truth.unknown};
-    if (kind == Node::Kind::kIsTrue) return {truth.yes, 0};
-    return {kind == Node::Kind::kIsFalse ? no : truth.unknown, 0};
+  static void Unary(Node::Kind kind, uint64_t active, uint64_t* yes, uint64_t* unknown) {
+    const uint64_t no = active & ~*yes & ~*unknown;
+    if (kind == Node::Kind::kIsFalse || kind == Node::Kind::kNot) *yes = no;
+    if (kind == Node::Kind::kIsUnknown) *yes = *unknown;
+    if (kind != Node::Kind::kNot) *unknown = 0;
   }
 
-  Truth And(const Node& node, size_t word, uint64_t active) {
-    Truth all{active, 0};
+  void And(const Node& node, const Block& block, const RowSet& active, BlockTruth* all) {
+    all->yes = active;
+    std::fill_n(all->unknown.words, block.count, 0);
     for (const Node& child : node.children) {
-      const uint64_t not_false = all.yes | all.unknown;
-      if (not_false == 0) break;
-      const Truth truth = Test(child, word, not_false);
-      all.yes &= truth.yes;
-      all.unknown = not_false & (truth.yes | truth.unknown) & ~all.yes;
+      RowSet not_false;
+      for (size_t w = 0; w < block.count; w++)
+        not_false.words[w] = all->yes.words[w] | all->unknown.words[w];
+      if (IsEmpty(not_false, block.count)) return;
+      BlockTruth truth;
+      Test(child, block, not_false, &truth);
+      for (size_t w = 0; w < block.count; w++) {
+        all->yes.words[w] &= truth.yes.words[w];
+        all->unknown.words[w] =
+            not_false.words[w] & (truth.yes.words[w] | truth.unknown.words[w]) & ~all->yes.words[w];
+      }
     }
-    return all;
   }
 
-  Truth Or(const Node& node, size_t word, uint64_t active) {
-    Truth any;
+  void Or(const Node& node, const Block& block, const RowSet& active, BlockTruth* any) {
+    std::fill_n(any->yes.words, block.count, 0);
+    std::fill_n(any->unknown.words, block.count, 0);
     for (const Node& child : node.children) {
-      const uint64_t not_true = active & ~any.yes;
-      if (not_true == 0) break;
-      const Truth truth = Test(child, word, not_true);
-      any.yes |= truth.yes;
-      any.unknown = (any.unknown | truth.unknown) & ~any.yes;
+      RowSet not_true;
+      for (size_t w = 0; w < block.count; w++)
+        not_true.words[w] = active.words[w] & ~any->yes.words[w];
+      if (IsEmpty(not_true, block.count)) return;
+      BlockTruth truth;
+      Test(child, block, not_true, &truth);
+      for (size_t w = 0; w < block.count; w++) {
+        any->yes.words[w] |= truth.yes.words[w];
+        any->unknown.words[w] =
+            (any->unknown.words[w] | truth.unknown.words[w]) & ~any->yes.words[w];
+      }
     }
-    return any;
   }
 
   size_t RowsOfWord(size_t word) const { return std::min<size_t>(64, count_ - word * 64); }
@@ -102,164 +152,98 @@ class Evaluation {
     return NullsOf(rows_.columns.at(node.column), word);
   }
 
-  Truth Leaf(const Node& node, size_t word, uint64_t active) {
+  void Leaf(const Node& node, const Block& block, const RowSet& active, BlockTruth* truth) {
     const Column& column = rows_.columns.at(node.column);
-    const uint64_t nulls = NullsOf(column, word) & active;
-    const uint64_t asked = active & ~nulls;
-    Truth truth;
-    if (asked != 0) {
-      const RowWord rows{column, word * 64, RowsOfWord(word), asked};
-      const CodeTruths* const truths = column.codes() ? TruthsOf(node, rows) : nullptr;
-      if (truths != nullptr) {
-        const uint16_t* const codes = column.codes() + rows.first;
-        truth.yes = PackFlagsOf(codes, rows.count, truths->yes.data());
-        if (truths->any_unknown)
-          truth.unknown = PackFlagsOf(codes, rows.count, truths->unknown.data());
-      } else if (!node.predicate->Test(rows, &truth)) {
-        corrupt_ = true;
-      }
+    RowSet asked;
+    for (size_t w = 0; w < block.count; w++) {
+      truth->unknown.words[w] = NullsOf(column, block.first + w) & active.words[w];
+      asked.words[w] = active.words[w] & ~truth->unknown.words[w];
     }
-    return {truth.yes & asked, (truth.unknown & asked) | nulls};
+    const size_t asked_rows = kernels_.count(asked.words, block.count);
+    const CodeTruths* const truths =
+        column.codes() != nullptr ? TruthsOf(node, column, asked_rows) : nullptr;
+    const size_t done = truths != nullptr || asked_rows <= kFewRowsPerWord * block.count
+                            ? 0
+                            : TestAtOnce(node, column, block, asked, truth);
+    for (size_t w = done; w < block.count; w++) {
+      if (asked.words[w] == 0) {
+        truth->yes.words[w] = 0;
+        continue;
+      }
+      const RowWord rows{column, (block.first + w) * 64, RowsOfWord(block.first + w),
+                         asked.words[w]};
+      const Truth word = truths != nullptr ? TestCodes(*truths, rows) : TestRows(node, rows);
+      truth->yes.words[w] = word.yes & asked.words[w];
+      truth->unknown.words[w] |= word.unknown & asked.words[w];
+    }
+  }
+
+  // Tests words from the first on without a look at what is asked for; returns how many.
+  size_t TestAtOnce(const Node& node, const Column& column, const Block& block, const RowSet& asked,
+                    BlockTruth* truth) const {
+    const size_t whole = std::min(block.count, count_ / 64 - block.first);
+    if (column.codes() != nullptr ||
+        !node.predicate->TestWords(column, block.first, whole, truth->yes.words))
+      return 0;
+    for (size_t w = 0; w < whole; w++) truth->yes.words[w] &= asked.words[w];
+    return whole;
+  }
+
+  Truth TestRows(const Node& node, const RowWord& rows) {
+    Truth truth;
+    if (!node.predicate->Test(rows, &truth)) corrupt_ = true;
+    return truth;
+  }
+
+  Truth TestCodes(const CodeTruths& truths, const RowWord& rows) const {
+    const uint16_t* const codes = rows.column.codes() + rows.first;
+    if (truths.any_unknown)
+      return {PackFlagsOf(codes, rows.count, truths.yes.data()),
+              PackFlagsOf(codes, rows.count, truths.unknown.data())};
+    if (truths.few.empty() || rows.count < 64)
+      return {PackFlagsOf(codes, rows.count, truths.yes.data()), 0};
+    uint64_t yes = 0;
+    for (const uint16_t code : truths.few) {
+      uint64_t equal;
+      kernels_.of_16(reinterpret_cast<const char*>(codes), 1, code, 0, &equal);
+      yes |= equal;
+    }
+    return {yes, 0};
   }
 
   // Null while fewer rows were asked for than there are values.
-  const CodeTruths* TruthsOf(const Node& node, const RowWord& rows) {
+  const CodeTruths* TruthsOf(const Node& node, const Column& column, size_t asked_rows) {
+    constexpr size_t kFewCodes = 8;
     CodeTruths& truths = code_truths_[&node];
     if (!truths.yes.empty()) return &truths;
-    truths.rows_tested += static_cast<size_t>(__builtin_popcountll(rows.active));
-    if (truths.rows_tested <= rows.column.distinct_values()) return nullptr;
-    const Column values = rows.column.Dictionary();
+    truths.rows_tested += asked_rows;
+    if (truths.rows_tested <= column.distinct_values()) return nullptr;
+    const Column values = column.Dictionary();
     for (size_t first = 0; first < values.rows(); first += 64) {
       const size_t count = std::min<size_t>(64, values.rows() - first);
       const uint64_t all = ~uint64_t{0} >> (64 - count);
-      Truth truth;
-      if (!node.predicate->Test({values, first, count, all}, &truth)) corrupt_ = true;
+      const Truth truth = TestRows(node, {values, first, count, all});
       for (size_t i = 0; i < count; i++) {
         truths.yes.push_back(truth.yes >> i & 1);
         truths.unknown.push_back(truth.unknown >> i & 1);
+        if (truths.yes.back() != 0 && truths.few.size() <= kFewCodes)
+          truths.few.push_back(static_cast<uint16_t>(first + i));
       }
       truths.any_unknown |= (truth.unknown & all) != 0;
     }
+    if (truths.few.size() > kFewCodes) truths.few.clear();
     return &truths;
   }
 
+  // To test a word at once takes as long as to test so many of its rows one by one.
+  static constexpr size_t kFewRowsPerWord = 4;
+
   const FilteredRows& rows_;
   const size_t count_;
+  const RowBitsKernels& kernels_ = ActiveRowBits();
   std::unordered_map<const Node*, CodeTruths> code_truths_;
   bool corrupt_ = false;
 };
-
-// Rows that may pass, by the order of columns: all for which the filter is true, perhaps others.
-struct LookedUp {
-  struct Piece {
-    const SortedRows* sorted;
-    Spans spans;
-  };
-  std::vector<Piece> pieces;
-  size_t rows = 0;
-  bool exact = true;  // no others
-};
-
-class Lookup {
- public:
-  explicit Lookup(const FilteredRows& rows) : rows_(rows) {}
-
-  // False: some of the rows cannot be looked up.
-  bool Find(const Node& node, LookedUp* found) const {
-    switch (node.kind) {
-      case Node::Kind::kTest:
-        return FindLeaf(node, found);
-      case Node::Kind::kAnd:
-        return FindFewest(node, found);
-      case Node::Kind::kOr:
-        return FindAll(node, found);
-      case Node::Kind::kIsTrue:
-        return Find(node.children[0], found);
-      case Node::Kind::kConstant:
-        return true;  // true for no row
-      default:
-        return false;
-    }
-  }
-
- private:
-  bool FindLeaf(const Node& node, LookedUp* found) const {
-    const SortedRows* const sorted =
-        rows_.sorted->Get(rows_.columns, node.column, node.value_kind, rows_.budget);
-    if (sorted == nullptr) return false;
-    LookedUp::Piece piece{sorted, {}};
-    if (!node.predicate->Find(rows_.columns.at(node.column), *sorted, &piece.spans)) return false;
-    for (const auto& span : piece.spans) found->rows += span.second - span.first;
-    found->pieces.push_back(std::move(piece));
-    return true;
-  }
-
-  bool FindFewest(const Node& node, LookedUp* found) const {
-    bool any = false;
-    LookedUp fewest;
-    for (const Node& child : node.children) {
-      LookedUp of_child;
-      if (!Find(child, &of_child) || (any && of_child.rows >= fewest.rows)) continue;
-      fewest = std::move(of_child);
-      any = true;
-    }
-    if (!any) return false;
-    Add(std::move(fewest), found);
-    found->exact &= node.children.size() == 1;
-    return true;
-  }
-
-  bool FindAll(const Node& node, LookedUp* found) const {
-    for (const Node& child : node.children) {
-      LookedUp of_child;
-      if (!Find(child, &of_child)) return false;
-      Add(std::move(of_child), found);
-    }
-    return true;
-  }
-
-  static void Add(LookedUp&& part, LookedUp* found) {
-    found->rows += part.rows;
-    found->exact &= part.exact;
-    for (LookedUp::Piece& piece : part.pieces) found->pieces.push_back(std::move(piece));
-  }
-
-  const FilteredRows& rows_;
-};
-
-// A node's cost in this segment.
-int CostIn(const Node& node, const ColumnSet& columns) {
-  constexpr int kCostOfCode = 2;
-  if (node.kind == Node::Kind::kTest && columns.at(node.column).codes() != nullptr)
-    return std::min(node.cost, kCostOfCode);
-  if (node.children.empty()) return node.cost;
-  int cost = 0;
-  for (const Node& child : node.children) cost += CostIn(child, columns);
-  return cost;
-}
-
-// Looks up what passes where that is cheaper than to test every row. False: it is not.
-bool LookUp(const Node& root, const FilteredRows& rows, LookedUp* found) {
-  if (rows.sorted == nullptr || !Lookup(rows).Find(root, found)) return false;
-  // Measured: setting a bit at random takes as long as some ten comparisons of numbers in a row.
-  constexpr uint64_t kCostOfBit = 12;
-  const uint64_t cost = static_cast<uint64_t>(std::max(CostIn(root, rows.columns), 1));
-  return found->rows * (kCostOfBit + cost) <= rows.columns.rows() * cost;
-}
-
-std::vector<uint64_t> BitsOf(const LookedUp& found, const FilteredRows& rows) {
-  const size_t words = (rows.columns.rows() + 63) / 64;
-  std::vector<uint64_t> bits(words, 0);
-  for (const LookedUp::Piece& piece : found.pieces)
-    for (const auto& span : piece.spans)
-      for (size_t i = span.first; i < span.second; i++) {
-        const uint32_t row = (*piece.sorted)[i];
-        bits[row / 64] |= uint64_t{1} << row % 64;
-      }
-  if (rows.live != nullptr)
-    for (size_t word = 0; word < words; word++) bits[word] &= rows.live[word];
-  return bits;
-}
 
 // The rows that exist, as a bitmap of their own.
 std::vector<uint64_t> LiveRows(const FilteredRows& rows) {
@@ -280,19 +264,21 @@ size_t MemoryOf(const Node& node) {
 
 Result<std::vector<uint64_t>> Filter::Evaluate(const FilteredRows& rows,
                                                const std::atomic<bool>* cancelled) const {
-  constexpr size_t kWordsBetweenLooks = 16;
-  LookedUp found;
-  const bool looked_up = LookUp(root_, rows, &found);
-  std::vector<uint64_t> passing = looked_up ? BitsOf(found, rows) : LiveRows(rows);
-  if (looked_up && found.exact) return passing;
+  std::optional<LookedUp> found = LookUp(root_, rows);
+  if (found && found->exact) return std::move(found->rows);
+  std::vector<uint64_t> passing = found ? std::move(found->rows) : LiveRows(rows);
   Evaluation evaluation(rows);
-  size_t tested = 0;
-  for (size_t word = 0; word < passing.size(); word++) {
-    if (passing[word] == 0) continue;
-    if (++tested % kWordsBetweenLooks == 0 && cancelled != nullptr &&
-        cancelled->load(std::memory_order_relaxed))
+  for (Block block{0, 0}; block.first < passing.size(); block.first += block.count) {
+    if (cancelled != nullptr && cancelled->load(std::memory_order_relaxed))
       return Status(ErrorCode::CANCELED, "the search was canceled");
-    passing[word] = evaluation.Test(root_, word, passing[word]).yes;
+    block.count = std::min(Block::kMostWords, passing.size() - block.first);
+    uint64_t* const words = passing.data() + block.first;
+    RowSet active;
+    std::copy_n(words, block.count, active.words);
+    if (IsEmpty(active, block.count)) continue;
+    BlockTruth truth;
+    evaluation.Test(root_, block, active, &truth);
+    std::copy_n(truth.yes.words, block.count, words);
   }
   if (evaluation.corrupt())
     return Status(ErrorCode::CORRUPT, "a stored value has not the form of its type",

@@ -42,6 +42,14 @@ class Predicate {
   // its type allows, so nothing can be said.
   [[nodiscard]] virtual bool Test(const RowWord& rows, Truth* truth) const = 0;
 
+  // Of all rows of the words [first, first + count), which are whole: bit i of yes[w] for row i of
+  // word first + w, which means nothing where the value is NULL. False, and nothing is done: row by
+  // row is as fast. A predicate that can do it has no unknown of its own and always can.
+  virtual bool TestWords(const Column&, size_t /*first*/, size_t /*count*/,
+                         uint64_t* /*yes*/) const {
+    return false;
+  }
+
   // Where in the sorted rows those stand for which it is true; all of them, no others. False: this
   // predicate does not follow the order of values.
   virtual bool Find(const Column&, const SortedRows&, Spans*) const { return false; }

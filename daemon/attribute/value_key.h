@@ -8,11 +8,11 @@
 
 #include <cstdint>
 #include <cstring>
-#include <limits>
 #include <string>
 #include <string_view>
 
 #include "daemon/attribute/value_kind.h"
+#include "daemon/kernel/ordered_key.h"
 
 namespace vectord {
 
@@ -30,7 +30,6 @@ struct NumberKey {
   }
 };
 
-// IEEE numbers order as integers of their bits, once negative ones are turned round.
 template <typename Float, typename Bits>
 struct FloatKey {
   using Key = Bits;
@@ -38,11 +37,7 @@ struct FloatKey {
   static Key Load(const char* value) {
     Float number;
     memcpy(&number, value, sizeof number);
-    number += 0;  // -0 becomes 0
-    Bits bits;
-    memcpy(&bits, &number, sizeof bits);
-    const Bits key = bits < 0 ? bits ^ std::numeric_limits<Bits>::max() : bits;
-    return number != number ? std::numeric_limits<Bits>::max() : key;
+    return OrderedKey<Float, Bits>(number);
   }
 };
 

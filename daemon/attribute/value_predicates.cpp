@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <limits>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "daemon/attribute/value_key.h"
+#include "daemon/kernel/row_bits.h"
 
 namespace vectord {
 namespace {
@@ -21,9 +23,6 @@ Status NoSuchValue() {
                 "An operand has not the form of its column's type.");
 }
 
-// Of few rows each is read; of many all, by a loop that the compiler makes SIMD of.
-constexpr int kFewRows = 12;
-
 template <typename Reader>
 bool ReadNumber(const std::string& operand, typename Reader::Key* key) {
   if (operand.size() != Reader::kWidth) return false;
@@ -34,6 +33,23 @@ bool ReadNumber(const std::string& operand, typename Reader::Key* key) {
 // ---- numbers ----------------------------------------------------------------------------------
 
 template <typename Reader>
+RangeBits RangeBitsOf() {
+  const RowBitsKernels& kernels = ActiveRowBits();
+  if constexpr (std::is_same_v<Reader, Float32Key>)
+    return kernels.of_float32;
+  else if constexpr (std::is_same_v<Reader, Float64Key>)
+    return kernels.of_float64;
+  else if constexpr (Reader::kWidth == 1)
+    return kernels.of_8;
+  else if constexpr (Reader::kWidth == 2)
+    return kernels.of_16;
+  else if constexpr (Reader::kWidth == 4)
+    return kernels.of_32;
+  else
+    return kernels.of_64;
+}
+
+template <typename Reader>
 class NumberRange final : public Predicate {
  public:
   using Key = typename Reader::Key;
@@ -42,11 +58,23 @@ class NumberRange final : public Predicate {
 
   bool Test(const RowWord& rows, Truth* truth) const override {
     const char* const values = rows.column.fixed_values();
-    truth->unknown = 0;
-    truth->yes = __builtin_popcountll(rows.active) <= kFewRows
-                     ? Few(values, rows)
-                     : Many(values + rows.first * Reader::kWidth, rows.count);
-    if (outside_) truth->yes = ~truth->yes;
+    uint64_t yes = 0;
+    ForActiveRows(rows, [&](size_t row, uint64_t bit) {
+      const Key key = Reader::Load(values + row * Reader::kWidth);
+      if (key >= low_ && key <= high_) yes |= bit;
+    });
+    *truth = {outside_ ? ~yes : yes, 0};
+    return true;
+  }
+
+  bool TestWords(const Column& column, size_t first, size_t count, uint64_t* yes) const override {
+    const char* const values = column.fixed_values() + first * 64 * Reader::kWidth;
+    if (low_ <= high_)
+      range_bits_(values, count, Unsigned(low_), Unsigned(high_) - Unsigned(low_), yes);
+    else
+      std::fill_n(yes, count, 0);
+    if (outside_)
+      for (size_t word = 0; word < count; word++) yes[word] = ~yes[word];
     return true;
   }
 
@@ -72,28 +100,11 @@ class NumberRange final : public Predicate {
   size_t memory_bytes() const override { return sizeof(*this); }
 
  private:
-  bool Within(Key key) const { return (key >= low_) & (key <= high_); }
-
-  uint64_t Few(const char* values, const RowWord& rows) const {
-    uint64_t yes = 0;
-    ForActiveRows(rows, [&](size_t row, uint64_t bit) {
-      if (Within(Reader::Load(values + row * Reader::kWidth))) yes |= bit;
-    });
-    return yes;
-  }
-
-  uint64_t Many(const char* values, size_t count) const {
-    uint8_t flags[64];
-    if (count == 64) {  // known to the compiler
-      for (size_t i = 0; i < 64; i++) flags[i] = Within(Reader::Load(values + i * Reader::kWidth));
-      return PackFlags(flags, 64);
-    }
-    for (size_t i = 0; i < count; i++) flags[i] = Within(Reader::Load(values + i * Reader::kWidth));
-    return PackFlags(flags, count);
-  }
+  static uint64_t Unsigned(Key key) { return static_cast<std::make_unsigned_t<Key>>(key); }
 
   const Key low_, high_;
   const bool outside_;
+  const RangeBits range_bits_ = RangeBitsOf<Reader>();
 };
 
 template <typename Reader>
@@ -121,6 +132,20 @@ class NumberSet final : public Predicate {
     return true;
   }
 
+  bool TestWords(const Column& column, size_t first, size_t count, uint64_t* yes) const override {
+    if (!has_few_keys()) return false;
+    std::fill_n(yes, count, 0);
+    for (size_t word = 0; word < count; word++) {
+      const char* const values = column.fixed_values() + (first + word) * 64 * Reader::kWidth;
+      for (const Key key : keys_) {
+        uint64_t equal;
+        range_bits_(values, 1, static_cast<std::make_unsigned_t<Key>>(key), 0, &equal);
+        yes[word] |= equal;
+      }
+    }
+    return true;
+  }
+
   bool Find(const Column& column, const SortedRows& sorted, Spans* spans) const override {
     const char* const values = column.fixed_values();
     const auto key = [values](uint32_t row) { return Reader::Load(values + row * Reader::kWidth); };
@@ -136,12 +161,16 @@ class NumberSet final : public Predicate {
     return true;
   }
 
-  int cost() const override { return bits_.empty() ? 100 : 8; }
+  int cost() const override {
+    return has_few_keys() ? static_cast<int>(keys_.size()) : bits_.empty() ? 100 : 8;
+  }
   size_t memory_bytes() const override {
     return sizeof(*this) + keys_.capacity() * sizeof(Key) + bits_.capacity() * sizeof(uint64_t);
   }
 
  private:
+  // So few that all rows are compared with each.
+  bool has_few_keys() const { return keys_.size() <= 8; }
   // REQUIRES: key is not before the first.
   uint64_t Offset(Key key) const {
     return static_cast<uint64_t>(key) - static_cast<uint64_t>(keys_.front());
@@ -153,6 +182,7 @@ class NumberSet final : public Predicate {
   }
   std::vector<Key> keys_;  // never empty
   std::vector<uint64_t> bits_;
+  const RangeBits range_bits_ = RangeBitsOf<Reader>();
 };
 
 template <typename Reader>

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "daemon/kernel/row_bits.h"
+
 namespace vectord {
 namespace {
 
@@ -90,11 +92,11 @@ bool CountWithin(const VectorStore& store, vfdw_metric metric, const float* quer
 
 size_t CountAllowed(const uint64_t* allowed_rows, size_t rows) {
   if (allowed_rows == nullptr) return rows;
-  size_t count = 0;
-  for (size_t word = 0; word < rows / 64; word++) count += __builtin_popcountll(allowed_rows[word]);
-  if (rows % 64 != 0)
-    count += __builtin_popcountll(allowed_rows[rows / 64] & ((uint64_t{1} << (rows % 64)) - 1));
-  return count;
+  const auto count_bits = ActiveRowBits().count;
+  size_t count = count_bits(allowed_rows, rows / 64);
+  if (rows % 64 == 0) return count;
+  const uint64_t last = allowed_rows[rows / 64] & ((uint64_t{1} << (rows % 64)) - 1);
+  return count + count_bits(&last, 1);
 }
 
 Status CanceledStatus() { return Status(ErrorCode::CANCELED, "the search was canceled"); }

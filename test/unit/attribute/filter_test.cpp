@@ -8,6 +8,7 @@
 #include <optional>
 #include <random>
 
+#include "daemon/kernel/cpu.h"
 #include "shared/limits.h"
 #include "shared/metric.h"
 #include "test/unit/attribute/filter_nodes.h"
@@ -47,12 +48,12 @@ Column ColumnOf(ValueEncoding encoding, uint32_t type_oid, const std::vector<std
   return column;
 }
 
-Table MakeTable(std::mt19937* random) {
+Table MakeTable(std::mt19937* random, size_t rows = kRows) {
   Table table;
   std::uniform_int_distribution<int> pick(0, 9);
   const double reals[] = {-1e300, -1, -0.0, 0.0, 1, 2, 1e300, INFINITY, -INFINITY, kNaN};
   const char* const texts[] = {"", "a", "ab", "abc", "b", "\xc3\xa4", "a ", "B", "z", "zz"};
-  for (size_t i = 0; i < kRows; i++) {
+  for (size_t i = 0; i < rows; i++) {
     const auto unless_null = [&](auto value) {
       return pick(*random) == 0 ? std::nullopt : std::make_optional(value);
     };
@@ -230,27 +231,36 @@ std::vector<uint64_t> Evaluate(const std::vector<FilterNode>& nodes, const Filte
 
 bool Has(const std::vector<uint64_t>& words, size_t row) { return words[row / 64] >> row % 64 & 1; }
 
+void ExpectPassingAsInSql(size_t rows, int rounds, std::mt19937* random) {
+  Table table = MakeTable(random, rows);
+  ColumnSet coded = table.columns;
+  coded.at(2).Compact(1);
+  ASSERT_NE(coded.at(2).codes(), nullptr);
+  TreeMaker maker(table, random);
+  for (int round = 0; round < rounds; round++) {
+    const std::vector<FilterNode> nodes = maker.Make(round % 5);
+    std::vector<uint64_t> live((rows + 63) / 64, ~uint64_t{0});
+    if (round % 2 == 1)  // few rows take another way than all
+      for (uint64_t& word : live) word = (*random)() & (*random)() & (*random)();
+    if (rows % 64 != 0) live.back() &= (uint64_t{1} << rows % 64) - 1;
+    ASSERT_TRUE(ForceIsa(static_cast<Isa>(round % (static_cast<int>(DetectedIsa()) + 1))).ok());
+    const auto passing = Evaluate(nodes, {table.columns, true, live.data()});
+    ASSERT_EQ(Evaluate(nodes, {coded, true, live.data()}), passing) << "round " << round;
+    for (size_t row = 0; row < rows; row++)
+      ASSERT_EQ(Has(passing, row), Has(live, row) && Expected(nodes, table, row) == Bool3(true))
+          << "round " << round << " row " << row;
+  }
+}
+
 TEST(Filter, OfAnyTreeLetsPassWhatIsTrueInSql) {
   const auto seed = std::random_device()();
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::mt19937 random(seed);
-  Table table = MakeTable(&random);
-  ColumnSet coded = table.columns;
-  coded.at(2).Compact(1);
-  ASSERT_NE(coded.at(2).codes(), nullptr);
-  TreeMaker maker(table, &random);
-  for (int round = 0; round < 1500; round++) {
-    const std::vector<FilterNode> nodes = maker.Make(round % 5);
-    std::vector<uint64_t> live((kRows + 63) / 64, ~uint64_t{0});
-    if (round % 2 == 1)  // few rows take another way than all
-      for (uint64_t& word : live) word = random() & random() & random();
-    live.back() &= (uint64_t{1} << kRows % 64) - 1;
-    const auto passing = Evaluate(nodes, {table.columns, true, live.data()});
-    ASSERT_EQ(Evaluate(nodes, {coded, true, live.data()}), passing) << "round " << round;
-    for (size_t row = 0; row < kRows; row++)
-      ASSERT_EQ(Has(passing, row), Has(live, row) && Expected(nodes, table, row) == Bool3(true))
-          << "round " << round << " row " << row;
-  }
+  ExpectPassingAsInSql(kRows, 1500, &random);
+  // Several blocks, the last one whole, or not.
+  ExpectPassingAsInSql(2 * 2048, 50, &random);
+  ExpectPassingAsInSql(2 * 2048 + 70, 50, &random);
+  ASSERT_TRUE(ForceIsa(std::nullopt).ok());
 }
 
 TEST(Filter, OfRowsThatAllLiveSetsNoBitBehindTheLast) {

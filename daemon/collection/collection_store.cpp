@@ -91,7 +91,7 @@ Result<SegmentView> CollectionStore::LoadView(const SegmentRecord& record,
                           ReadLiveRows(*live_file, record.rows, record.live_rows));
     live = std::make_shared<const RowBitmap>(std::move(words));
   }
-  if (segment.unsettled) loaded->unsettled.push_back(std::move(segment.unsettled));
+  if (segment.unsettled) loaded->unsettled.push_back({record.file, std::move(segment.unsettled)});
   stored_[segment.segment] = {record.file, live, record.live, /*vectors_moved=*/true};
   return SegmentView(std::move(segment.segment), std::move(live));
 }
@@ -196,11 +196,11 @@ Result<std::optional<FileRef>> CollectionStore::StoreRejectedKeys(
   return rejected_file_;
 }
 
-Status CollectionStore::Discard(const Status& why) {
+Status CollectionStore::Discard(const Status& why, const FileRef* culprit) {
   stored_.clear();
   rejected_file_.reset();
   left_orphans_ = true;
-  return dir_->Discard(why, nullptr);
+  return dir_->Discard(why, culprit);
 }
 
 }  // namespace vectord

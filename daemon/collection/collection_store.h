@@ -35,10 +35,14 @@ class CollectionStore {
   CollectionStore(std::unique_ptr<CollectionDir> dir, VectorPlacement placement)
       : dir_(std::move(dir)), placement_(placement) {}
 
+  struct UnsettledFile {
+    FileRef file;
+    std::shared_ptr<const UnsettledVectors> vectors;
+  };
   struct Loaded {
     std::shared_ptr<SegmentSet> set;  // its generation is for the caller to give
     CollectionCounters counters;
-    std::vector<std::shared_ptr<const UnsettledVectors>> unsettled;
+    std::vector<UnsettledFile> unsettled;
   };
   // True when there is something to load.
   bool has_content() const { return dir_->manifest().has_value(); }
@@ -54,9 +58,9 @@ class CollectionStore {
   Status Checkpoint(const SegmentSet& set, const CollectionCounters& counters,
                     const SourceStamps& stamps);
 
-  // Throws the files away, for a reason found outside (a slot that was lost, vectors that Settle()
-  // found damaged).
-  Status Discard(const Status& why);
+  // Throws the files away, for a reason found outside: a slot that was lost (culprit null), vectors
+  // that Settle() found damaged.
+  Status Discard(const Status& why, const FileRef* culprit);
 
   CollectionDir& dir() { return *dir_; }
   const CollectionDir& dir() const { return *dir_; }

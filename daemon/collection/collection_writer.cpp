@@ -60,7 +60,8 @@ CollectionWriter::CollectionWriter(std::shared_ptr<const Definition> definition,
   StartPending();
 }
 
-Status CollectionWriter::Seed(const SegmentSet& set, const std::vector<KeyHash>& rejected_keys) {
+Status CollectionWriter::Seed(const SegmentSet& set, const std::vector<KeyHash>& rejected_keys,
+                              const std::string& first_rejection) {
   VFDW_ASSIGN_OR_RETURN(key_memory_,
                         budget_->Reserve(KeyIndex::BytesFor(set.rows), "the index of keys"));
   keys_.Reserve(set.rows);
@@ -73,6 +74,10 @@ Status CollectionWriter::Seed(const SegmentSet& set, const std::vector<KeyHash>&
     segments_.push_back({number, view, nullptr, false});
   }
   rejected_.insert(rejected_keys.begin(), rejected_keys.end());
+  if (!rejected_keys.empty()) {
+    explained_key_ = rejected_keys.front();
+    reject_reason_ = first_rejection;
+  }
   StartPending();
   return {};
 }
@@ -171,7 +176,10 @@ Status CollectionWriter::Truncate() {
 
 void CollectionWriter::Reject(const KeyHash& key, const IncomingRow& row) {
   rejected_.insert(key);
-  last_reject_reason_ = row.reject_reason;
+  if (!row.reject_reason.empty()) {
+    explained_key_ = key;
+    reject_reason_ = row.reject_reason;
+  }
   dirty_ = true;
 }
 

@@ -70,7 +70,8 @@ class CollectionWriter {
                    std::shared_ptr<MemoryBudget> budget);
 
   // Takes over the rows of a copy or of the disk. REQUIRES: nothing was applied yet.
-  Status Seed(const SegmentSet& set, const std::vector<KeyHash>& rejected_keys);
+  Status Seed(const SegmentSet& set, const std::vector<KeyHash>& rejected_keys,
+              const std::string& first_rejection = {});
 
   // An insert of a key that is there replaces its row: a change that is applied again after a
   // restart must not double it.
@@ -106,7 +107,11 @@ class CollectionWriter {
 
   size_t keys() const { return keys_.size(); }
   uint32_t dimensions() const { return dimensions_; }
-  const std::string& last_reject_reason() const { return last_reject_reason_; }
+  // What is wrong with one of the rows that are rejected now, the last one if that is known; else
+  // empty.
+  std::string_view reject_reason() const {
+    return rejected_.count(explained_key_) > 0 ? std::string_view(reject_reason_) : "";
+  }
   uint64_t rejected_rows() const { return rejected_.size(); }
   std::vector<KeyHash> rejected_keys() const { return {rejected_.begin(), rejected_.end()}; }
   const Definition& definition() const { return *definition_; }
@@ -157,7 +162,8 @@ class CollectionWriter {
     size_t operator()(const KeyHash& key) const { return key.low; }
   };
   std::unordered_set<KeyHash, LowBits> rejected_;
-  std::string last_reject_reason_;
+  KeyHash explained_key_{};  // whose reason the next is
+  std::string reject_reason_;
   MemoryReservation key_memory_, pending_memory_;
   bool dirty_ = false;
 };

@@ -108,7 +108,8 @@ bool Compactor::RunTask(const Lane& lane, Task* task) {
   std::optional<MergePlan> plan;
   {
     MutexLock lock(incarnation->mu);
-    if (incarnation->state() != Incarnation::State::kServing) return true;
+    if (incarnation->state() != Incarnation::State::kServing || incarnation->merges_held())
+      return true;
     if (const Status status = incarnation->Publish(); !status.ok()) return true;
     plan = incarnation->writer().PlanMerge(lane.most_rows);
   }

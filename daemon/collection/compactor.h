@@ -5,6 +5,8 @@
 // ones only, so that fresh rows are indexed while a large merge runs. Both run at low priority: a
 // search that needs the core gets it.
 //
+// While an incarnation holds merges, nothing is done for it; whoever allows them calls Notify().
+//
 // A merge ends early when its incarnation is retired: dropped, unloaded, or replaced by a new copy.
 //
 // A merge that has no memory is tried again after a while; until then last_error says so, and

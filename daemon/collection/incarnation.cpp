@@ -89,9 +89,10 @@ std::string Incarnation::RejectionText() const {
   if (writer_ == nullptr || writer_->rejected_rows() == 0) return "";
   const uint64_t rows = writer_->rejected_rows();
   const std::string count = rows == 1 ? "1 row was" : std::to_string(rows) + " rows were";
-  // Reasons are not kept over a restart.
-  if (last_rejection_.empty()) return count + " rejected";
-  return count + (rows == 1 ? " rejected: " : " rejected, one of them: ") + last_rejection_;
+  // Reasons are not kept over a restart, nor all of them.
+  const std::string reason(writer_->reject_reason());
+  if (reason.empty()) return count + " rejected";
+  return count + (rows == 1 ? " rejected: " : " rejected, one of them: ") + reason;
 }
 
 }  // namespace vectord

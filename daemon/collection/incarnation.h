@@ -45,8 +45,6 @@ class Incarnation {
   // All that was committed before lsn has been applied. A smaller one than before changes nothing:
   // a stream behind the copy brings transactions that the copy holds.
   void NoteApplied(uint64_t lsn) REQUIRES(mu) { applied_lsn_ = std::max(applied_lsn_, lsn); }
-  // What was wrong with a row that was rejected, as a sentence without its full stop.
-  void NoteRejection(std::string text) REQUIRES(mu) { last_rejection_ = std::move(text); }
 
   // Makes a set of what was applied, if that is anything, and publishes it when Serving. After an
   // error the incarnation is Retired. REQUIRES: not Retired.
@@ -61,6 +59,11 @@ class Incarnation {
   void Retire(Status failure = Status()) REQUIRES(mu);
   const Status& failure() const REQUIRES(mu) { return failure_; }
 
+  // Rows from the disk that were not checked yet are not merged: that would write what is damaged
+  // to a new file, with a checksum that says it is sound.
+  void HoldMerges() REQUIRES(mu) { merges_held_ = true; }
+  void AllowMerges() REQUIRES(mu) { merges_held_ = false; }
+  bool merges_held() const REQUIRES(mu) { return merges_held_; }
   // For the control of merges: set when nobody wants them any more, also by Retire(). Any thread.
   const std::atomic<bool>* merges_cancelled() const { return &merges_cancelled_; }
   void CancelMerges() { merges_cancelled_ = true; }
@@ -84,8 +87,8 @@ class Incarnation {
   std::unique_ptr<CollectionWriter> writer_ GUARDED_BY(mu);
   State state_ GUARDED_BY(mu) = State::kFollowing;
   Status failure_ GUARDED_BY(mu);
+  bool merges_held_ GUARDED_BY(mu) = false;
   uint64_t applied_lsn_ GUARDED_BY(mu) = 0;
-  std::string last_rejection_ GUARDED_BY(mu);
   std::string shown_rejection_ GUARDED_BY(mu);
 };
 

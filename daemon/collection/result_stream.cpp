@@ -17,18 +17,21 @@ namespace {
 constexpr size_t kStoredRowsAtOnce = 16384;
 
 // The last row of a segment's order that comes before or is at the position, as a bound for an
-// exact scan of that segment. Versions order equal distances; within a segment they follow rows.
-Candidate BoundFor(const Segment& segment, const StreamPosition& position) {
+// exact scan of that segment; none: nothing of the segment can come before it. Versions order equal
+// distances; within a segment they follow rows.
+std::optional<Candidate> BoundFor(const Segment& segment, const StreamPosition& position) {
   constexpr uint32_t kAfterAnyRow = std::numeric_limits<uint32_t>::max();
   if (position.version >= segment.first_version() + segment.rows())
-    return {position.distance, kAfterAnyRow};
+    return Candidate{position.distance, kAfterAnyRow};
   if (position.version >= segment.first_version())
-    return {position.distance, static_cast<uint32_t>(position.version - segment.first_version())};
+    return Candidate{position.distance,
+                     static_cast<uint32_t>(position.version - segment.first_version())};
   // All of the segment's rows at this distance are still to come: bound just below it.
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (position.distance == -kInfinity) return std::nullopt;
   const double below =
       std::isnan(position.distance) ? kInfinity : std::nextafter(position.distance, -kInfinity);
-  return {below, kAfterAnyRow};
+  return Candidate{below, kAfterAnyRow};
 }
 
 // The first row allowed from this one on; `rows` when there is none.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "daemon/attribute/column_bytes.h"
+#include "daemon/base/log.h"
 #include "daemon/index/index_bytes.h"
 
 namespace vectord {
@@ -251,8 +252,12 @@ Status UnsettledVectors::Settle(const std::atomic<bool>* cancelled) const {
   const std::shared_ptr<MappedFile> mapping = mapping_.lock();
   if (mapping == nullptr) return {};
   if (placement_ == VectorPlacement::kDisk) return file_->Verify(section_, cancelled);
-  return mapping->MoveToMemory(
+  const Status moved = mapping->MoveToMemory(
       [&](char* memory) { return file_->ReadTo(section_, memory, cancelled); });
+  if (moved.code() != ErrorCode::OUT_OF_MEMORY) return moved;
+  LogWarning({}, "vectors stay in the page cache, there is no memory for them: {}",
+             moved.ToString());
+  return file_->Verify(section_, cancelled);
 }
 
 }  // namespace vectord

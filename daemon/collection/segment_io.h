@@ -33,8 +33,9 @@ class UnsettledVectors {
                    const std::shared_ptr<MappedFile>& mapping, VectorPlacement placement)
       : file_(std::move(file)), section_(section), mapping_(mapping), placement_(placement) {}
 
-  // Reads the vectors. OK also when nobody holds the segment any more. Searches may run meanwhile.
-  // One thread, once. cancelled may be null.
+  // Reads the vectors. OK also when nobody holds the segment any more, and when there was no memory
+  // to move them to but they are sound. Searches may run meanwhile. One thread; again only after an
+  // error. cancelled may be null.
   Status Settle(const std::atomic<bool>* cancelled) const;
   uint64_t bytes() const { return section_.size; }
 

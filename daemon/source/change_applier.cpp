@@ -117,6 +117,14 @@ Status ChangeApplier::ServeRestored(const std::shared_ptr<TableFeed>& feed, uint
   return {};
 }
 
+void ChangeApplier::AllowMerges(const std::shared_ptr<TableFeed>& feed) {
+  {
+    MutexLock lock(feed->incarnation()->mu);
+    feed->incarnation()->AllowMerges();
+  }
+  if (compactor_ != nullptr) compactor_->Notify(feed->incarnation());
+}
+
 void ChangeApplier::RemoveCollection(const Collection& collection) {
   const Status closed(ErrorCode::CANCELED, "the collection does not follow its table any more");
   for (const auto& feed : AllFeeds()) {

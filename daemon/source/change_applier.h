@@ -47,6 +47,8 @@ class ChangeApplier final : public ChangeSink {
   Status Serve(const std::shared_ptr<TableFeed>& feed);
   // The first incarnation of a collection after a start. REQUIRES: no stream runs yet.
   Status ServeRestored(const std::shared_ptr<TableFeed>& feed, uint64_t builds);
+  // Its rows from the disk were checked: segments may be merged now.
+  void AllowMerges(const std::shared_ptr<TableFeed>& feed);
   // Ends all feeds of the collection.
   void RemoveCollection(const Collection& collection);
   // Ends all feeds; the next stream may start anywhere.

@@ -21,6 +21,11 @@ constexpr milliseconds kRetryAfter{5000};
 
 CollectionKey KeyOf(const Definition& definition) { return StampsOf(definition).key; }
 
+// What could not be removed the next start removes.
+void LogRemoval(const Status& removed, const CollectionKey& key) {
+  if (!removed.ok()) LogStatus({key.name}, removed);
+}
+
 }  // namespace
 
 Checkpointer::Checkpointer(DataDir* data, std::string slot_name,
@@ -29,7 +34,7 @@ Checkpointer::Checkpointer(DataDir* data, std::string slot_name,
 
 void Checkpointer::Adopt(const CollectionKey& key, std::unique_ptr<CollectionStore> store,
                          std::shared_ptr<TableFeed> feed,
-                         std::vector<std::shared_ptr<const UnsettledVectors>> unsettled) {
+                         std::vector<CollectionStore::UnsettledFile> unsettled) {
   feed->incarnation()->collection()->NoteDiskBytes(store->dir().disk_bytes());
   saved_[key].store = std::move(store);
   if (!unsettled.empty()) unsettled_.push_back({std::move(feed), std::move(unsettled)});
@@ -109,16 +114,16 @@ bool Checkpointer::WaitForNext(bool failed) {
 
 void Checkpointer::RemoveForgotten() {
   std::vector<std::pair<std::string, std::string>> forgotten;
-  std::vector<std::pair<CollectionKey, Status>> damaged;
+  std::vector<Damaged> damaged;
   {
     MutexLock lock(mu_);
     forgotten.swap(forgotten_);
     damaged.swap(damaged_);
   }
-  for (const auto& [key, why] : damaged)
+  for (const auto& [key, file, why] : damaged)
     if (const auto found = saved_.find(key); found != saved_.end()) {
       const Status discarded =
-          found->second.store != nullptr ? found->second.store->Discard(why) : Status();
+          found->second.store != nullptr ? found->second.store->Discard(why, &file) : Status();
       if (!discarded.ok()) LogStatus({key.name}, discarded);
       saved_.erase(found);
     }
@@ -135,10 +140,13 @@ void Checkpointer::RemoveOthers(const CollectionKey& key) {
       continue;
     }
     it->second.store.reset();
-    const Status removed = data_->RemoveCollection(other);
-    if (!removed.ok()) LogStatus({other.name}, removed);  // the next start removes them
+    LogRemoval(data_->RemoveCollection(other), other);
     it = saved_.erase(it);
   }
+  // And what was set aside of those that are known no more.
+  std::vector<CollectionKey> kept;
+  if (!key.definition_id.empty()) kept.push_back(key);
+  LogRemoval(data_->RemoveOthers(DirectoryPrefix(key.database, key.name), kept), key);
 }
 
 bool Checkpointer::CheckpointAll() {
@@ -219,23 +227,42 @@ void Checkpointer::Report(const Status& status, Collection* collection, Saved* s
 
 void Checkpointer::Settle() {
   SetThreadName("settle");
-  for (const Unsettled& unsettled : unsettled_) {
-    const CollectionKey key = KeyOf(*unsettled.feed->incarnation()->definition());
-    for (const auto& vectors : unsettled.vectors) {
-      const Status status =
-          WithRefusedMemory("check files", [&] { return vectors->Settle(&stopping_); });
-      if (stopping_) return;
-      if (status.ok()) continue;
-      const Status why(ErrorCode::CORRUPT, "the collection is copied anew",
-                       "Its files cannot be used: " + status.ToString());
-      unsettled.feed->Break(why);
-      MutexLock lock(mu_);
-      damaged_.emplace_back(key, status);
-      changed_.NotifyAll();
-      break;
-    }
-  }
+  for (const Unsettled& unsettled : unsettled_)
+    if (!SettleFeed(unsettled)) return;
   unsettled_.clear();
+}
+
+bool Checkpointer::SettleFeed(const Unsettled& unsettled) {
+  for (const auto& [file, vectors] : unsettled.files) {
+    Status status;
+    for (;;) {
+      status = WithRefusedMemory("check files", [&] { return vectors->Settle(&stopping_); });
+      if (status.code() != ErrorCode::OUT_OF_MEMORY) break;
+      LogStatus({unsettled.feed->incarnation()->collection()->name()}, status);
+      if (!SleepUnlessStopped(kRetryAfter)) return false;
+    }
+    if (stopping_) return false;
+    if (status.ok()) continue;
+    ReportDamage(unsettled.feed.get(), file, status);
+    return true;
+  }
+  applier_->AllowMerges(unsettled.feed);
+  return true;
+}
+
+void Checkpointer::ReportDamage(TableFeed* feed, const FileRef& file, const Status& why) {
+  feed->Break(Status(ErrorCode::CORRUPT, "the collection is copied anew",
+                     "Its files cannot be used: " + why.ToString()));
+  MutexLock lock(mu_);
+  damaged_.push_back({KeyOf(*feed->incarnation()->definition()), file, why});
+  changed_.NotifyAll();
+}
+
+bool Checkpointer::SleepUnlessStopped(milliseconds length) {
+  const auto until = steady_clock::now() + length;
+  MutexLock lock(mu_);
+  while (!stopping_ && steady_clock::now() < until) (void)changed_.WaitUntil(mu_, until);
+  return !stopping_;
 }
 
 }  // namespace vectord

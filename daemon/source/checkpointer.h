@@ -12,7 +12,8 @@
 // served and has files; what has none is copied anew after a crash.
 //
 // What was read from the disk at the start is relied upon at once and checked here, in a thread of
-// its own (UnsettledVectors); damaged rows are not served any longer.
+// its own (UnsettledVectors); damaged rows are not served any longer, and until they were checked
+// no segments are merged, so that damage does not get into new files.
 //
 // Threads: Adopt() before Start(); Start(), Stop() by the owner; the others by any. The stores are
 // touched by the checkpointer's own thread only.
@@ -47,7 +48,7 @@ class Checkpointer {
   // A collection that was restored from its files.
   void Adopt(const CollectionKey& key, std::unique_ptr<CollectionStore> store,
              std::shared_ptr<TableFeed> feed,
-             std::vector<std::shared_ptr<const UnsettledVectors>> unsettled);
+             std::vector<CollectionStore::UnsettledFile> unsettled);
 
   Status Start();
   // After a last checkpoint. REQUIRES: the stream has ended.
@@ -66,7 +67,12 @@ class Checkpointer {
   };
   struct Unsettled {
     std::shared_ptr<TableFeed> feed;
-    std::vector<std::shared_ptr<const UnsettledVectors>> vectors;
+    std::vector<CollectionStore::UnsettledFile> files;
+  };
+  struct Damaged {
+    CollectionKey key;
+    FileRef file;
+    Status why;
   };
   struct KeyLess {
     bool operator()(const CollectionKey& a, const CollectionKey& b) const {
@@ -86,6 +92,10 @@ class Checkpointer {
   void Report(const Status& status, Collection* collection, Saved* saved);
   void RemoveOthers(const CollectionKey& key);
   void Settle();
+  // False when it is to stop.
+  bool SettleFeed(const Unsettled& unsettled);
+  bool SleepUnlessStopped(std::chrono::milliseconds length);
+  void ReportDamage(TableFeed* feed, const FileRef& file, const Status& why);
 
   DataDir* const data_;
   const std::string slot_name_;
@@ -100,7 +110,7 @@ class Checkpointer {
   CondVar changed_;
   bool is_wanted_ GUARDED_BY(mu_) = false;
   std::vector<std::pair<std::string, std::string>> forgotten_ GUARDED_BY(mu_);  // database, name
-  std::vector<std::pair<CollectionKey, Status>> damaged_ GUARDED_BY(mu_);
+  std::vector<Damaged> damaged_ GUARDED_BY(mu_);
 };
 
 }  // namespace vectord

@@ -49,6 +49,7 @@ Status Recovery::UseServer(const SystemIdentity& source, const std::optional<Slo
 Result<std::shared_ptr<TableFeed>> Recovery::Restore(
     const std::shared_ptr<Collection>& collection) {
   const CollectionKey key = StampsOf(*collection->definition()).key;
+  wanted_.push_back(key);
   const auto found = std::find_if(found_.begin(), found_.end(),
                                   [&](const Found& it) { return it.manifest.stamps.key == key; });
   if (found == found_.end()) return std::shared_ptr<TableFeed>();
@@ -65,7 +66,7 @@ Result<std::shared_ptr<TableFeed>> Recovery::Load(const std::shared_ptr<Collecti
   auto store = std::make_unique<CollectionStore>(std::move(directory), definition->storage);
   if (!store->has_content()) return store->dir().problem();
   if (const Status usable = CheckUsable(manifest); !usable.ok()) {
-    if (const Status discarded = store->Discard(usable); !discarded.ok())
+    if (const Status discarded = store->Discard(usable, nullptr); !discarded.ok())
       LogStatus({collection->name()}, discarded);
     return usable;
   }
@@ -84,6 +85,10 @@ Result<std::shared_ptr<TableFeed>> Recovery::Load(const std::shared_ptr<Collecti
       std::shared_ptr<TableFeed> feed,
       TableFeed::Resume(std::make_shared<Incarnation>(collection, definition, applier_->position()),
                         *loaded.set, rejected_keys, durable_lsn));
+  if (!loaded.unsettled.empty()) {
+    MutexLock lock(feed->incarnation()->mu);
+    feed->incarnation()->HoldMerges();  // until the checkpointer has settled them
+  }
   VFDW_RETURN_IF_ERROR(applier_->ServeRestored(feed, loaded.counters.builds));
   checkpointer_->Adopt(manifest.stamps.key, std::move(store), feed, std::move(loaded.unsettled));
   start_ = start_ == Lsn::kNone ? durable_lsn : std::min(start_, durable_lsn);
@@ -113,6 +118,10 @@ void Recovery::Finish() {
     if (const Status removed = data_->RemoveCollection(key); !removed.ok())
       LogStatus({key.name}, removed);
   }
+  // What was set aside is of interest for as long as there is the collection.
+  if (const Status removed = data_->RemoveOthers(DirectoryPrefix(database_), wanted_);
+      !removed.ok())
+    LogStatus({}, removed);
   if (start_ == Lsn::kNone) return;
   applier_->SetSource(source_);
   applier_->StartAt(start_);

@@ -60,6 +60,7 @@ class Recovery {
   ChangeApplier* const applier_;
   Checkpointer* const checkpointer_;
   std::vector<Found> found_;
+  std::vector<CollectionKey> wanted_;  // those that Restore() was called for
   SystemIdentity source_;
   std::optional<SlotStatus> slot_;
   Lsn start_ = Lsn::kNone;  // the oldest that was restored

@@ -137,8 +137,6 @@ Status TableFeed::ApplyRow(const Change& change) {
   if (change.kind == ChangeKind::kDelete) return writer.Delete(old_key_);
   VFDW_RETURN_IF_ERROR(reader_.ReadRow(change, writer.dimensions(), &row_));
   row_.tag = tag_;
-  if (row_.vector_change == VectorChange::kRejected)
-    incarnation_->NoteRejection(std::string(row_.reject_reason));
   return change.kind == ChangeKind::kInsert ? writer.Insert(row_) : writer.Update(old_key_, row_);
 }
 
@@ -164,8 +162,7 @@ void TableFeed::SetStart(Lsn slot_began, Lsn consistent_point) {
 Status TableFeed::Seed(const SegmentSet& copied, const std::vector<KeyHash>& rejected_keys,
                        const std::string& first_rejection) {
   VFDW_RETURN_IF_ERROR(failure());
-  incarnation_->NoteRejection(first_rejection);
-  return incarnation_->writer().Seed(copied, rejected_keys);
+  return incarnation_->writer().Seed(copied, rejected_keys, first_rejection);
 }
 
 struct TableFeed::Backlog {

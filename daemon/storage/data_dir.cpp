@@ -67,6 +67,23 @@ Status DataDir::RemoveCollection(const CollectionKey& key) {
   return RemoveDirectory(PathOf(name));
 }
 
+Status DataDir::RemoveOthers(const std::string& prefix, const std::vector<CollectionKey>& kept) {
+  MutexLock lock(mu_);
+  VFDW_ASSIGN_OR_RETURN(const std::vector<std::string> names, files_->List(path_));
+  Status first_error;
+  for (const std::string& name : names) {
+    const bool is_kept = std::any_of(kept.begin(), kept.end(), [&](const CollectionKey& key) {
+      return DirectoryName(key) == name;
+    });
+    if (name.rfind(prefix, 0) != 0 || is_kept || !IsDirectoryName(name) ||
+        !files_->List(PathOf(name)).ok())
+      continue;
+    const Status removed = RemoveDirectory(PathOf(name));
+    if (first_error.ok()) first_error = removed;
+  }
+  return first_error;
+}
+
 // The manifest first: without it the rest are orphans, should this be interrupted.
 Status DataDir::RemoveDirectory(const std::string& path) {
   VFDW_RETURN_IF_ERROR(files_->Remove(path + "/" + kManifestName));

@@ -39,6 +39,10 @@ class DataDir {
   // REQUIRES: nobody has it open.
   Status RemoveCollection(const CollectionKey& key);
 
+  // Removes every directory whose name begins so (DirectoryPrefix()), but those of `kept`. The
+  // first error, after all were tried. REQUIRES: nobody has one of them open.
+  Status RemoveOthers(const std::string& prefix, const std::vector<CollectionKey>& kept);
+
   const std::string& path() const { return path_; }
 
  private:

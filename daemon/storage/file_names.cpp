@@ -79,6 +79,12 @@ std::string DirectoryName(const CollectionKey& key) {
          parts[2].substr(0, share) + hash;
 }
 
+std::string DirectoryPrefix(std::string_view database) { return Escape(database) + "."; }
+
+std::string DirectoryPrefix(std::string_view database, std::string_view name) {
+  return DirectoryPrefix(database) + Escape(name) + ".";
+}
+
 bool IsDirectoryName(std::string_view name) {
   return name.find('.') != std::string_view::npos && name.front() != '.' &&
          name.size() <= kMaxDirectoryNameBytes && std::all_of(name.begin(), name.end(), [](char c) {

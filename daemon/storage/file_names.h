@@ -30,6 +30,10 @@ constexpr char kManifestName[] = "MANIFEST";
 
 // Shorter than 256 bytes with any suffix that is added below.
 std::string DirectoryName(const CollectionKey& key);
+// What the directory names of a database's collections, or of those of one name, begin with, and no
+// others; of names too long for a file system only some do.
+std::string DirectoryPrefix(std::string_view database);
+std::string DirectoryPrefix(std::string_view database, std::string_view name);
 // Whether DirectoryName() could have made it.
 bool IsDirectoryName(std::string_view name);
 

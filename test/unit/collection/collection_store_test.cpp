@@ -246,7 +246,7 @@ TEST_F(CollectionStoreTest, OnDiskVectorsGiveTheirMemoryBackWhileTheyAreSearched
   EXPECT_EQ(segment->vectors().memory_bytes(), budget_->used());
   ASSERT_TRUE(store->Checkpoint(SetOf({SegmentView(segment)}, 2), counters_, stamps_).ok());
   // The mapping lives longer than the name of its file.
-  ASSERT_TRUE(store->Discard(Status(ErrorCode::CORRUPT, "the slot was lost")).ok());
+  ASSERT_TRUE(store->Discard(Status(ErrorCode::CORRUPT, "the slot was lost"), nullptr).ok());
   EXPECT_EQ(memcmp(segment->vectors().row(rows - 1), vectors[rows - 1], 8 * sizeof(float)), 0);
 }
 
@@ -254,7 +254,7 @@ TEST_F(CollectionStoreTest, WhatIsFoundWrongLaterIsDiscarded) {
   const auto store = Open();
   const SegmentSet set = SetOf({SegmentView(MakeSegment(50, 1))}, 1);
   ASSERT_TRUE(store->Checkpoint(set, counters_, stamps_).ok());
-  ASSERT_TRUE(store->Discard(Status(ErrorCode::CORRUPT, "the slot was lost")).ok());
+  ASSERT_TRUE(store->Discard(Status(ErrorCode::CORRUPT, "the slot was lost"), nullptr).ok());
   EXPECT_FALSE(Open()->has_content());
   ASSERT_TRUE(store->Checkpoint(set, counters_, stamps_).ok());
   EXPECT_TRUE(Load(Open().get()).ok());

@@ -33,9 +33,11 @@ std::string_view Bytes(const int64_t& key) {
 class CompactorTest : public testing::TestWithParam<IndexKind> {
  protected:
   CompactorTest() {
-    MutexLock lock(incarnation_->mu);
-    EXPECT_TRUE(incarnation_->writer().Seed(SegmentSet(), {}).ok());
-    EXPECT_TRUE(incarnation_->Serve().ok());
+    for (const auto& incarnation : {incarnation_, other_incarnation_}) {
+      MutexLock lock(incarnation->mu);
+      EXPECT_TRUE(incarnation->writer().Seed(SegmentSet(), {}).ok());
+      EXPECT_TRUE(incarnation->Serve().ok());
+    }
   }
 
   // Row i has the vector (i, i).
@@ -92,6 +94,9 @@ class CompactorTest : public testing::TestWithParam<IndexKind> {
       std::make_shared<Collection>(*MakeDefinition(GetParam()), &budget_);
   std::shared_ptr<Incarnation> incarnation_ = std::make_shared<Incarnation>(
       collection_, collection_->definition(), std::make_shared<std::atomic<uint64_t>>(1));
+  std::shared_ptr<Incarnation> other_incarnation_ = std::make_shared<Incarnation>(
+      std::make_shared<Collection>(*MakeDefinition(GetParam()), &budget_),
+      collection_->definition(), std::make_shared<std::atomic<uint64_t>>(1));
 };
 
 TEST_P(CompactorTest, FreshRowsAreIndexedWhileOthersComeAndGo) {
@@ -109,6 +114,34 @@ TEST_P(CompactorTest, FreshRowsAreIndexedWhileOthersComeAndGo) {
       Eventually([&] { return AllIndexed() && collection_->current()->deleted_rows < 4000; }));
   ExpectRows(15500, 40000);
   EXPECT_LE(collection_->current()->segments.size(), 12u);
+}
+
+TEST_P(CompactorTest, NothingIsMergedWhileMergesAreHeld) {
+  Insert(0, 9000);
+  {
+    MutexLock lock(incarnation_->mu);
+    incarnation_->HoldMerges();
+  }
+  const auto before = collection_->current()->segments;
+  auto compactor = Compactor::Start(1);
+  ASSERT_TRUE(compactor.ok());
+  // Another incarnation's work, behind ours, tells that ours was looked at.
+  std::swap(incarnation_, other_incarnation_);
+  Insert(0, 9000);
+  std::swap(incarnation_, other_incarnation_);
+  (*compactor)->Notify(incarnation_);
+  (*compactor)->Notify(other_incarnation_);
+  const auto is_indexed = [&](const Collection& collection) {
+    return collection.current()->segments[0]->index().kind() == GetParam();
+  };
+  EXPECT_TRUE(Eventually([&] { return is_indexed(*other_incarnation_->collection()); }));
+  EXPECT_EQ(collection_->current()->segments[0].segment, before[0].segment);
+  {
+    MutexLock lock(incarnation_->mu);
+    incarnation_->AllowMerges();
+  }
+  (*compactor)->Notify(incarnation_);
+  EXPECT_TRUE(Eventually([&] { return is_indexed(*collection_); }));
 }
 
 TEST_P(CompactorTest, AMergeWithoutMemoryIsReportedAndTakesNothingAway) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <random>
 #include <set>
 
@@ -235,6 +236,26 @@ TEST(ResultStream, AFirstBatchEndsAtK) {
   EXPECT_TRUE(stream.batch_reached());
   EXPECT_FALSE(stream.complete());
   EXPECT_EQ(stream.pending(), 0u);
+}
+
+// Sums of float32 overflow, as those of the operator do.
+TEST(ResultStream, RowsAtMinusInfinityComeFromEverySegment) {
+  Fixture fixture;
+  std::mt19937 random(8);
+  IndexSpec spec;
+  spec.metric = VFDW_METRIC_IP;
+  for (int segment = 0; segment < 3; segment++) AddSegment(&fixture, 20, true, spec, &random);
+  Query query = MakeQuery(VFDW_METRIC_IP, 60);
+  query.vector.assign(kDimensions, 3e38f);
+  const std::vector<uint64_t> expected = Expected(fixture, query);
+  ASSERT_EQ(vfdw_distance(VFDW_METRIC_IP, query.vector.data(),
+                          fixture.vectors[expected[9] - 1].data(), kDimensions),
+            -std::numeric_limits<double>::infinity());
+  for (const uint64_t k : {1, 3, 60}) {
+    query.k = k;
+    ResultStream stream(fixture.set, query);
+    EXPECT_EQ(ReadAll(&stream, k), expected) << "k " << k;
+  }
 }
 
 TEST(ResultStream, RowsThatWerePutBackComeAgain) {

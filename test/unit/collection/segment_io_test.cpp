@@ -2,6 +2,7 @@
 #include "daemon/collection/segment_io.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -135,6 +136,29 @@ TEST_F(SegmentIoTest, DamagedVectorsAreFoundWhenTheySettle) {
     EXPECT_EQ(read->unsettled->Settle(nullptr).code(), ErrorCode::CORRUPT);
   }
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which take all addresses
+TEST_F(SegmentIoTest, SoundVectorsThatNoMemoryIsLeftForStayWhereTheyAre) {
+  const Definition definition = DefinitionFor(IndexKind::kFlat);
+  const auto written = SegmentFor(definition, 20000, 32, 1);
+  ASSERT_TRUE(Write(*written).ok());
+  const auto read = Read(definition);
+  ASSERT_TRUE(read.ok());
+  rlimit before;
+  ASSERT_EQ(getrlimit(RLIMIT_AS, &before), 0);
+  const rlimit nothing_more{1 << 20, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &nothing_more), 0);
+  const Status settled = read->unsettled->Settle(nullptr);
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &before), 0);
+  EXPECT_TRUE(settled.ok()) << settled.ToString();
+  ExpectSameSegment(*read->segment, *written);
+  Damage(SectionOf(SectionType::kVectors).offset + 1000000);
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &nothing_more), 0);
+  const Status damaged = read->unsettled->Settle(nullptr);
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &before), 0);
+  EXPECT_EQ(damaged.code(), ErrorCode::CORRUPT);
+}
+#endif
 
 TEST_F(SegmentIoTest, SettlingWhatNobodyHoldsIsNothing) {
   const Definition definition = DefinitionFor(IndexKind::kFlat);

@@ -7,6 +7,8 @@
 
 #include <cerrno>
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <thread>
 
@@ -255,6 +257,78 @@ TEST_F(CheckpointerTest, FilesOfDroppedCollectionsAndOfEarlierDefinitionsGo) {
   applier_.RemoveCollection(*rebuilt->incarnation()->collection());
   checkpointer->Forget(*rebuilt->incarnation()->collection());
   WaitUntil([&] { return Directories().empty(); });
+}
+
+TEST_F(CheckpointerTest, WhatWasSetAsideGoesWithItsCollection) {
+  const auto set_aside = [&](const char* name) {
+    const std::string path = data_->path() + "/" + name;
+    PosixFileSystem disk;
+    EXPECT_TRUE(disk.CreateDirectory(path).ok());
+    EXPECT_TRUE(disk.Create(path + "/MANIFEST.corrupt-20261122T000000Z").ok());
+  };
+  set_aside("app.docs_vec.d-0");
+  set_aside("app.dropped.d-0");
+  set_aside("other.docs_vec.d-0");
+  const auto again = Restart();
+  EXPECT_THAT(Directories(), ElementsAre("other.docs_vec.d-0"));
+  set_aside("app.docs_vec.d-0");
+  set_aside("app.docs_vec.d-1");
+  const auto feed = Serve();
+  const auto checkpointer = Start();
+  Commit(100, {InsertBytes(kTable, {"bone", Id(1), Array({1, 1})})});
+  WaitUntil([&] { return Directories().size() == 2; });
+  EXPECT_THAT(Directories(),
+              testing::UnorderedElementsAre("app.docs_vec.d-1", "other.docs_vec.d-0"));
+  applier_.RemoveCollection(*feed->incarnation()->collection());
+  checkpointer->Forget(*feed->incarnation()->collection());
+  WaitUntil([&] { return Directories().size() == 1; });
+}
+
+// Their index would be built of them, and saved with a checksum that says that they are sound.
+TEST_F(CheckpointerTest, RowsFromTheDiskAreNotMergedBeforeTheyWereChecked) {
+  const auto insert_rows = [&] {
+    std::vector<std::string> changes;
+    for (int row = 0; row < 9000; row++)
+      changes.push_back(InsertBytes(
+          kTable, {"bone", Id(row), Array(std::vector<float>(32, static_cast<float>(row)))}));
+    Commit(100, changes);
+  };
+  definition_.index.kind = IndexKind::kHnsw;
+  {
+    const auto feed = Serve();
+    const auto checkpointer = Start();
+    insert_rows();
+    WaitUntil([&] { return applier_.DurableLsn() >= static_cast<Lsn>(101); });
+  }
+  const auto is_held = [](const Restarted& restarted) {
+    MutexLock lock(restarted.feed->incarnation()->mu);
+    return restarted.feed->incarnation()->merges_held();
+  };
+  {
+    const auto again = Restart();
+    ASSERT_NE(again->feed, nullptr);
+    EXPECT_TRUE(is_held(*again));
+    ASSERT_TRUE(again->checkpointer.Start().ok());
+    WaitUntil([&] { return !is_held(*again); });
+    EXPECT_EQ(again->collection->state(), CollectionState::kReady);
+  }
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(data_->path())) {
+    if (entry.path().filename().string().rfind("seg-", 0) != 0) continue;
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(entry.file_size() - 100000));  // vectors come last
+    file.put(77);
+  }
+  const auto again = Restart();
+  ASSERT_NE(again->feed, nullptr);
+  ASSERT_TRUE(again->checkpointer.Start().ok());
+  WaitUntil([&] { return !again->feed->failure().ok(); });
+  EXPECT_TRUE(is_held(*again));
+  again->checkpointer.Stop();
+  // The file in question is there for people to look at.
+  std::vector<std::string> left;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(data_->path()))
+    if (entry.is_regular_file()) left.push_back(entry.path().filename().string());
+  EXPECT_THAT(left, testing::Contains(testing::AllOf(HasSubstr("seg-"), HasSubstr(".corrupt-"))));
 }
 
 TEST_F(CheckpointerTest, ARemovedDataDirectoryIsMadeAgain) {

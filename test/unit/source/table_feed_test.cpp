@@ -138,6 +138,20 @@ TEST_F(TableFeedTest, RowsAreTaggedWithTheirTransactionAlsoWhenTheyWereKept) {
   EXPECT_EQ(tags(), (Tags{{1, {7, 200}}, {2, {7, 300}}, {3, {7, 400}}}));
 }
 
+TEST_F(TableFeedTest, ARowThatIsRejectedNoMoreIsNotNamed) {
+  const auto feed = AddServingFeed();
+  const Collection& collection = *feed->incarnation()->collection();
+  Commit(10, {InsertBytes(kTable, {"ba", Id(1), Array({1, 1})}),
+              InsertBytes(kTable, {"bb", Id(2), Array({1, 2, 3})}),
+              InsertBytes(kTable, {"bc", Id(3), Array({1, 2, 3})})});
+  EXPECT_THAT(collection.GetStatus().last_error,
+              HasSubstr("2 rows were rejected, one of them: row with key (3)"));
+  Commit(20, {UpdateBytes(kTable, {}, {"bc", Id(3), Array({3, 3})})});
+  EXPECT_EQ(collection.GetStatus().last_error, "1 row was rejected");
+  Commit(30, {UpdateBytes(kTable, {}, {"bb", Id(2), Array({2, 2})})});
+  EXPECT_EQ(collection.GetStatus().last_error, "");
+}
+
 TEST_F(TableFeedTest, RejectedRowsAreCountedWithTheirReasonAndComeBackWhenTheyAreRight) {
   const auto feed = AddServingFeed();
   const auto& collection = *feed->incarnation()->collection();

@@ -89,6 +89,21 @@ TEST_F(DataDirTest, RemovedCollectionsLeaveNothing) {
   EXPECT_THAT(*files_.List("/data"), IsEmpty());
 }
 
+TEST_F(DataDirTest, OthersOfADatabaseOrANameAreRemovedAlsoIfOnlySomethingSetAsideIsThere) {
+  const auto data = Open();
+  const CollectionKey first{"app", "docs", "1"}, second{"app", "docs", "2"},
+      near{"app", "docs2", "1"}, elsewhere{"app2", "docs", "1"};
+  for (const CollectionKey& key : {second, near, elsewhere}) Commit(data.get(), key, 5);
+  const std::string set_aside = "/data/" + DirectoryName(first);
+  ASSERT_TRUE(files_.CreateDirectory(set_aside).ok());
+  ASSERT_TRUE(files_.Create(set_aside + "/MANIFEST.corrupt-20261122").ok());
+  ASSERT_TRUE(data->RemoveOthers(DirectoryPrefix("app", "docs"), {second}).ok());
+  EXPECT_THAT(*files_.List("/data"),
+              testing::ElementsAre("app.docs.2", "app.docs2.1", "app2.docs.1"));
+  ASSERT_TRUE(data->RemoveOthers(DirectoryPrefix("app"), {near}).ok());
+  EXPECT_THAT(*files_.List("/data"), testing::ElementsAre("app.docs2.1", "app2.docs.1"));
+}
+
 TEST_F(DataDirTest, EmptyDirectoriesAreRemovedAndStrangersStay) {
   const auto data = Open();
   ASSERT_TRUE(data->OpenCollection(kDocs).ok());

@@ -262,10 +262,12 @@ size_t MemoryOf(const Node& node) {
 
 }  // namespace
 
-Result<std::vector<uint64_t>> Filter::Evaluate(const FilteredRows& rows,
-                                               const std::atomic<bool>* cancelled) const {
+Result<Filter::Evaluated> Filter::Compute(const FilteredRows& rows,
+                                          const std::atomic<bool>* cancelled) const {
   std::optional<LookedUp> found = LookUp(root_, rows);
-  if (found && found->exact) return std::move(found->rows);
+  const uint64_t work = found ? found->count * kCostOfLookup : 0;
+  if (found && found->exact) return Evaluated{std::move(found->rows), work};
+  const size_t tests = found ? found->count : rows.columns.rows();
   std::vector<uint64_t> passing = found ? std::move(found->rows) : LiveRows(rows);
   Evaluation evaluation(rows);
   for (Block block{0, 0}; block.first < passing.size(); block.first += block.count) {
@@ -284,6 +286,31 @@ Result<std::vector<uint64_t>> Filter::Evaluate(const FilteredRows& rows,
     return Status(ErrorCode::CORRUPT, "a stored value has not the form of its type",
                   "A filter could not be evaluated.",
                   "Rebuild the collection: SELECT vector_fdw.rebuild_collection(...).");
+  return Evaluated{std::move(passing),
+                   work + tests * static_cast<uint64_t>(std::max(root_.cost, 1))};
+}
+
+Result<std::vector<uint64_t>> Filter::Evaluate(const FilteredRows& rows,
+                                               const std::atomic<bool>* cancelled) const {
+  // Some 10 us; less is not worth keeping.
+  constexpr uint64_t kMuchWork = 100000;
+  if (rows.cache == nullptr || rows.budget == nullptr || identity_.empty()) {
+    VFDW_ASSIGN_OR_RETURN(Evaluated evaluated, Compute(rows, cancelled));
+    return std::move(evaluated.rows);
+  }
+  std::vector<uint64_t> passing;
+  if (const FilterCache::Rows kept = rows.cache->Find(identity_)) {
+    passing = *kept;
+  } else {
+    FilteredRows all = rows;
+    all.live = nullptr;
+    VFDW_ASSIGN_OR_RETURN(Evaluated evaluated, Compute(all, cancelled));
+    passing = std::move(evaluated.rows);
+    if (evaluated.work >= kMuchWork && rows.cache->AskedBefore(identity_))
+      rows.cache->Keep(identity_, passing, rows.budget);
+  }
+  if (rows.live != nullptr)
+    for (size_t word = 0; word < passing.size(); word++) passing[word] &= rows.live[word];
   return passing;
 }
 

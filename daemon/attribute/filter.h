@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "daemon/attribute/column.h"
+#include "daemon/attribute/filter_cache.h"
 #include "daemon/attribute/predicate.h"
 #include "daemon/attribute/sorted_columns.h"
 #include "daemon/attribute/value_kind.h"
@@ -38,7 +39,8 @@ struct FilteredRows {
   bool have_vectors = true;               // all rows have one, or none
   const uint64_t* live = nullptr;         // bit i of word i / 64: row i exists; null: all do
   const SortedColumns* sorted = nullptr;  // of the same columns; may be null
-  MemoryBudget* budget = nullptr;         // for what sorted makes; null: it makes nothing
+  MemoryBudget* budget = nullptr;         // for what sorted and cache keep; null: they keep nothing
+  const FilterCache* cache = nullptr;     // of the same columns; may be null
 };
 
 class Filter {
@@ -63,7 +65,10 @@ class Filter {
   static Result<std::shared_ptr<const Filter>> Compile(const std::vector<vfdw::FilterNode>& nodes,
                                                        const std::vector<FilterColumn>& columns);
 
-  explicit Filter(Node root) : root_(std::move(root)) {}
+  // identity: all that tells it apart from other filters on the same columns; empty: too long to be
+  // compared.
+  Filter(Node root, std::string identity)
+      : root_(std::move(root)), identity_(std::move(identity)) {}
 
   // Bit i of word i / 64: row i exists and passes. CANCELED when the flag was seen, CORRUPT when a
   // value is none of its type.
@@ -74,7 +79,14 @@ class Filter {
   size_t memory_bytes() const;
 
  private:
+  struct Evaluated {
+    std::vector<uint64_t> rows;
+    uint64_t work = 0;  // in tests of a number
+  };
+  Result<Evaluated> Compute(const FilteredRows& rows, const std::atomic<bool>* cancelled) const;
+
   const Node root_;
+  const std::string identity_;
 };
 
 }  // namespace vectord

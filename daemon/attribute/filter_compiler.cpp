@@ -253,24 +253,45 @@ Result<FilterColumn> FindColumn(const FilterNode& wire, const std::vector<Filter
                 "column \"" + wire.column + "\" of a filter is not in the collection");
 }
 
+void AppendPiece(std::string_view piece, std::string* out) {
+  *out += std::to_string(piece.size()) + ":";
+  *out += piece;
+}
+
+// All that a node says, and of which column; columns may have changed their names.
+void AppendIdentity(const FilterNode& wire, size_t column, uint32_t type_oid, std::string* out) {
+  for (const uint64_t number :
+       {uint64_t{wire.kind}, uint64_t{wire.arity}, uint64_t{column}, uint64_t{type_oid},
+        uint64_t{wire.has_null}, uint64_t{wire.element}, uint64_t{wire.values.size()}})
+    *out += std::to_string(number) + ",";
+  for (const std::string& value : wire.values) AppendPiece(value, out);
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Filter>> Filter::Compile(const std::vector<FilterNode>& nodes,
                                                       const std::vector<FilterColumn>& columns) {
+  constexpr size_t kMostIdentityBytes = 4096;
   std::vector<Node> stack;
+  std::string identity;
   for (const FilterNode& wire : nodes) {
     const auto kind = static_cast<FilterKind>(wire.kind);
     if (IsJunction(kind) || TakesOneResult(kind)) {
       VFDW_RETURN_IF_ERROR(Join(wire, &stack));
+      AppendIdentity(wire, 0, 0, &identity);
       continue;
     }
     VFDW_ASSIGN_OR_RETURN(const FilterColumn column, FindColumn(wire, columns));
     VFDW_ASSIGN_OR_RETURN(Node leaf, CompileLeaf(wire, column));
     stack.push_back(std::move(leaf));
+    const bool is_vector = column.encoding == ValueEncoding::kFloat32Vector;
+    if (identity.size() <= kMostIdentityBytes)
+      AppendIdentity(wire, is_vector ? ~size_t{0} : column.index, column.type_oid, &identity);
   }
+  if (identity.size() > kMostIdentityBytes) identity.clear();
   if (stack.size() != 1)
     return Malformed("Its nodes leave " + std::to_string(stack.size()) + " results.");
-  return std::make_shared<const Filter>(std::move(stack[0]));
+  return std::make_shared<const Filter>(std::move(stack[0]), std::move(identity));
 }
 
 }  // namespace vectord

@@ -108,9 +108,9 @@ Status ResultStream::ApplyFilter(const std::atomic<bool>* cancelled) {
   for (uint32_t s = 0; s < allowed_.size(); s++) {
     const SegmentView& view = set_->segments[s];
     if (view.live_rows == 0) continue;
-    const FilteredRows rows{view->columns(), view->has_vectors(),
-                            view.live ? view.live->words() : nullptr, &view->sorted_columns(),
-                            set_->budget.get()};
+    const FilteredRows rows{
+        view->columns(),         view->has_vectors(), view.live ? view.live->words() : nullptr,
+        &view->sorted_columns(), set_->budget.get(),  &view->filter_cache()};
     VFDW_ASSIGN_OR_RETURN(allowed_[s].words, query_.filter->Evaluate(rows, cancelled));
     allowed_[s].rows = CountAllowed(allowed_[s].words.data(), view->rows());
     // All pass: a search is cheaper without a bitmap.

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "daemon/attribute/column.h"
+#include "daemon/attribute/filter_cache.h"
 #include "daemon/attribute/sorted_columns.h"
 #include "daemon/base/memory_budget.h"
 #include "daemon/collection/row_tag.h"
@@ -46,6 +47,7 @@ class Segment {
   const ColumnSet& columns() const { return columns_->values; }
   const RowTags& tags() const { return columns_->tags; }
   const SortedColumns& sorted_columns() const { return columns_->sorted; }
+  const FilterCache& filter_cache() const { return columns_->filters; }
   const VectorStore& vectors() const { return *vectors_; }
   const std::shared_ptr<const VectorStore>& shared_vectors() const { return vectors_; }
   const Index& index() const { return *index_; }
@@ -53,7 +55,7 @@ class Segment {
   vfdw::RowVersionId first_version() const { return first_version_; }
   size_t memory_bytes() const {
     return columns_->values.memory_bytes() + columns_->tags.capacity() * sizeof(RowTag) +
-           columns_->sorted.memory_bytes() +
+           columns_->sorted.memory_bytes() + columns_->filters.memory_bytes() +
            (vectors_ ? vectors_->memory_bytes() + index_->memory_bytes() : 0);
   }
 
@@ -65,6 +67,7 @@ class Segment {
     const RowTags tags;
     const MemoryReservation memory;
     const SortedColumns sorted;
+    const FilterCache filters;
   };
 
   const std::shared_ptr<const Columns> columns_;

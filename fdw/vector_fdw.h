@@ -115,6 +115,7 @@ typedef struct VfdwCollectionFacts
 	List *include;		 /* of char * */
 	char *definition_id; /* uuid as text */
 	char *daemon;		 /* that is to hold it; NULL: each that follows this database */
+	int dimensions;		 /* of options; 0: those of the first row */
 	int ef_search;		 /* of options; 0: built-in default */
 	int nprobe;
 	double target_recall;

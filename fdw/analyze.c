@@ -85,8 +85,8 @@ start_sampling(Sampling *sampling, Relation table)
 		int next = sampling->column_count;
 		char *name;
 
-		if (attribute->attisdropped)
-			continue;
+		if (attribute->attisdropped || attribute->attgenerated == 'v')
+			continue; /* virtual ones are computed here, from what is sampled */
 		name = vfdw_remote_column(RelationGetRelid(table), attribute->attnum);
 		sampling->columns[next] = vfdw_to_utf8(name);
 		sampling->attributes[next] = i;

@@ -214,6 +214,7 @@ facts_of_definition(const VfdwDefinition *definition)
 	facts->include = definition->include;
 	facts->definition_id = definition->definition_id;
 	facts->daemon = definition->daemon;
+	facts->dimensions = vfdw_integer_option(definition->options, "dimensions");
 	facts->ef_search = vfdw_integer_option(definition->options, "ef_search");
 	facts->nprobe = vfdw_integer_option(definition->options, "nprobe");
 	facts->target_recall = vfdw_number_option(definition->options, "target_recall");

@@ -86,7 +86,8 @@ vfdw_add_range(PlannerInfo *root, RelOptInfo *baserel, VfdwRelation *relation, E
 	if (facts == NULL || !vfdw_match_range(root, baserel, clause, outer, range) ||
 		range->metric != facts->metric ||
 		strcmp(vfdw_remote_column(relation->options->tableid, range->column),
-			   facts->vector_column) != 0)
+			   facts->vector_column) != 0 ||
+		!vfdw_shows_stored_vectors(relation->options->tableid, range->column, facts))
 		return false;
 	relation->ranges = lappend(relation->ranges, range);
 	return true;

@@ -6,7 +6,8 @@
  * are event triggers, for what the stream of changes does not tell:
  *
  *	 ddl_command_start	PostgreSQL refuses to drop or retype a column that a
- *						publication lists: so the table leaves it for a while
+ *						publication lists, and to give a virtual column another
+ *						expression: so the table leaves it for a while
  *	 table_rewrite		rows got other values: vectord copies the table anew
  *	 sql_drop			a dropped source takes its definitions along; dropped
  *						partitions and columns take rows and values
@@ -85,6 +86,7 @@ typedef struct Change
 	List *retyped;		/* names of columns */
 	List *added;		/* names of columns */
 	List *nullable;		/* names of columns */
+	List *recomputed;	/* names of columns */
 	bool rows;			/* which rows there are, or how their changes are logged */
 	bool unlogged;		/* is to become so */
 	char *renamed_from; /* a column; NULL: none */
@@ -105,9 +107,15 @@ add_command(Change *change, const AlterTableCmd *command)
 		case AT_AddColumn:
 			change->added = lappend(change->added, castNode(ColumnDef, command->def)->colname);
 			break;
+#if PG_VERSION_NUM >= 180000
+		case AT_SetExpression:
+			change->recomputed = lappend(change->recomputed, command->name);
+			break;
+#else /* from 18 on a constraint is dropped, which after_drop() sees */
 		case AT_DropNotNull:
 			change->nullable = lappend(change->nullable, command->name);
 			break;
+#endif
 		case AT_AddInherit:
 			change->parents = lappend(change->parents, castNode(RangeVar, command->def));
 			break;
@@ -222,6 +230,13 @@ is_in_the_way(Oid source, Oid table, const Change *change)
 		if (vfdw_lists_column(source, lfirst(cell)))
 			return true;
 	}
+	foreach (cell, change->recomputed)
+	{
+		AttrNumber attribute = get_attnum(source, lfirst(cell));
+
+		if (attribute > 0 && get_attgenerated(source, attribute) == 'v')
+			return true;
+	}
 	return false;
 }
 
@@ -232,8 +247,8 @@ vfdw_before_alter_table(PG_FUNCTION_ARGS)
 	Oid table;
 	ListCell *cell;
 
-	if (change.table == NULL ||
-		(change.dropped == NIL && change.retyped == NIL && !change.unlogged))
+	if (change.table == NULL || (change.dropped == NIL && change.retyped == NIL &&
+								 change.recomputed == NIL && !change.unlogged))
 		PG_RETURN_NULL();
 	table = RangeVarGetRelid(change.table, NoLock, true);
 	/* Who may not alter the table must not get its lock here, nor change anything. */

@@ -32,6 +32,7 @@
 #include "utils/syscache.h"
 
 #include "fdw/definition.h"
+#include "fdw/publication.h"
 #include "fdw/source_key.h"
 #include "fdw/vector_fdw.h"
 
@@ -155,6 +156,26 @@ check_replica_identity(Relation relation)
 					   name)));
 }
 
+static void
+check_identity_is_published(Relation table, Oid source)
+{
+	const char *generated = vfdw_unpublished_identity(table, source);
+	char *name;
+
+	if (generated == NULL)
+		return;
+	name = vfdw_qualified_name(RelationGetRelid(table));
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+		 errmsg("the replica identity of table %s holds generated column \"%s\"", name, generated),
+		 errdetail("It would not be published, and PostgreSQL would refuse to update and "
+				   "delete rows of the table then."),
+		 errhint("Use ALTER TABLE %s REPLICA IDENTITY DEFAULT (the primary key) or USING "
+				 "INDEX, with a unique index that holds no generated column.",
+				 name)));
+}
+
 /* What the log says of an old row is its replica identity, so that has to tell the key. */
 static void
 check_key_in_identity(const VfdwDefinition *definition, Relation table)
@@ -199,6 +220,7 @@ check_changes_can_be_followed(const VfdwDefinition *definition, Relation source)
 		if (table->rd_rel->relkind == RELKIND_RELATION)
 		{
 			check_replica_identity(table);
+			check_identity_is_published(table, RelationGetRelid(source));
 			check_key_in_identity(definition, table);
 		}
 		table_close(table, NoLock);
@@ -444,7 +466,7 @@ check_key(VfdwDefinition *definition, Relation source)
 
 		check_repetition(earlier, name, "key_columns");
 		check_key_type(column);
-		if (!column->attnotnull)
+		if (!vfdw_is_not_null(source, column->attnum))
 			ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 							errmsg("key column \"%s\" of table %s may be NULL", name, table),
 							errhint("Use ALTER TABLE %s ALTER COLUMN %s SET NOT NULL.", table,

@@ -16,13 +16,18 @@
  * It runs as the owner of the foreign table, as a view would: that this user
  * may read the source was checked when the scan began.
  *
- * Known limit: rows that the daemon would reject (NaN, other dimensions) make
- * the operator fail here, instead of being left out.
+ * Rows that the daemon would reject (NaN, other dimensions) are left out. What
+ * dimensions the collection has is known if they are declared; else those of
+ * the query vector count.
+ *
+ * Known limit: where nothing is declared and there is no query vector, rows of
+ * any dimensions come.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
+#include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/params.h"
@@ -34,6 +39,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "fdw/definition.h"
 #include "fdw/local_scan.h"
 #include "fdw/vector_value.h"
 
@@ -58,16 +64,22 @@ struct VfdwLocalScan
 	HeapTuple rows[ROWS_PER_FETCH];
 	int row_count;
 	int next_row;
+	char *doubt;  /* finds vectors that the query vector does not suit, to be asked once; or NULL */
+	char *misfit; /* what to say then */
+	char *misfit_detail;
 	bool at_end; /* the query has no more: executor nodes may begin again if asked */
 };
 
+/* vector: the vector as a real[], which can be cast to each type of vectors. */
 static void
-append_column(StringInfo sql, Relation foreign_table, AttrNumber attnum)
+append_column(StringInfo sql, const VfdwCollectionFacts *facts, const char *vector,
+			  Relation foreign_table, AttrNumber attnum)
 {
 	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(foreign_table), attnum - 1);
+	const char *column = vfdw_remote_column(RelationGetRelid(foreign_table), attnum);
 
 	appendStringInfo(sql, ", (%s)::%s",
-					 quote_identifier(vfdw_remote_column(RelationGetRelid(foreign_table), attnum)),
+					 strcmp(column, facts->vector_column) == 0 ? vector : quote_identifier(column),
 					 format_type_with_typemod(attribute->atttypid, attribute->atttypmod));
 }
 
@@ -90,31 +102,84 @@ function_of_metric(enum vfdw_metric metric)
 	return NULL;
 }
 
+/* The dimensions that the definition names, or the type of the column does; 0: neither. */
+static int
+declared_dimensions(const VfdwCollectionFacts *facts)
+{
+	AttrNumber attribute = get_attnum(facts->source, facts->vector_column);
+	VfdwVectorType vector_type;
+	int32 modifier;
+	Oid type;
+	Oid collation;
+
+	if (facts->dimensions > 0 || attribute == InvalidAttrNumber)
+		return facts->dimensions;
+	get_atttypetypmodcoll(facts->source, attribute, &type, &modifier, &collation);
+	type = getBaseTypeAndTypmod(type, &modifier);
+	vector_type = vfdw_vector_type(type);
+	return vector_type == VFDW_TYPE_VECTOR || vector_type == VFDW_TYPE_HALFVEC ? Max(modifier, 0)
+																			   : 0;
+}
+
 /* The first column is the distance, $1 the query vector. */
 static char *
-build_query(const VfdwPlan *plan, const VfdwRequest *request, Relation foreign_table, Oid source)
+build_query(const VfdwPlan *plan, const VfdwRequest *request, Relation foreign_table,
+			const VfdwCollectionFacts *facts, int dimensions)
 {
+	const char *column = quote_identifier(facts->vector_column);
+	const char *vector = psprintf("%s.stored_vector(%s, %d)", VFDW_SCHEMA, column, dimensions);
 	StringInfoData sql;
 	ListCell *lc;
 
 	initStringInfo(&sql);
 	if (request->query != NULL)
-		appendStringInfo(&sql, "SELECT %s.%s((%s)::real[], $1)", VFDW_SCHEMA,
-						 function_of_metric(request->metric),
-						 quote_identifier(vfdw_remote_column(RelationGetRelid(foreign_table),
-															 plan->vector_column)));
+		appendStringInfo(&sql, "SELECT %s.%s(%s, $1)", VFDW_SCHEMA,
+						 function_of_metric(request->metric), vector);
 	else
 		appendStringInfoString(&sql, "SELECT NULL::double precision");
 	foreach (lc, plan->columns)
-		append_column(&sql, foreign_table, lfirst_int(lc));
+		append_column(&sql, facts, vector, foreign_table, lfirst_int(lc));
 	foreach (lc, plan->filter_columns)
-		append_column(&sql, foreign_table, lfirst_int(lc));
-	appendStringInfo(&sql, " FROM %s.%s",
-					 quote_identifier(get_namespace_name(get_rel_namespace(source))),
-					 quote_identifier(get_rel_name(source)));
+		append_column(&sql, facts, vector, foreign_table, lfirst_int(lc));
+	appendStringInfo(&sql, " FROM %s WHERE %s IS NULL OR %s IS NOT NULL",
+					 vfdw_qualified_name(facts->source), column, vector);
 	if (request->query != NULL)
 		appendStringInfoString(&sql, " ORDER BY 1");
 	return sql.data;
+}
+
+static void
+refuse_dimensions(const char *message, const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg_internal("%s", message),
+			 errdetail_internal("%s", detail),
+			 errhint("Search with a vector of the collection's dimensions and finite elements.")));
+}
+
+/* vectord refuses a query vector of other dimensions; here they may have to be found out. */
+static void
+check_dimensions(VfdwLocalScan *scan, const VfdwCollectionFacts *facts, const VfdwRequest *request,
+				 int declared)
+{
+	char *source = vfdw_qualified_name(facts->source);
+	StringInfoData sql;
+
+	if (request->query == NULL || declared == (int) request->dimensions)
+		return;
+	if (declared != 0)
+		refuse_dimensions(psprintf("query vector has %zu dimensions, collection \"%s\" has %d",
+								   request->dimensions, facts->name, declared),
+						  psprintf("The vectors of column \"%s\" of %s have %d dimensions.",
+								   facts->vector_column, source, declared));
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT FROM %s WHERE %s.stored_vector(%s, 0) IS NOT NULL LIMIT 1",
+					 source, VFDW_SCHEMA, quote_identifier(facts->vector_column));
+	scan->doubt = sql.data;
+	scan->misfit = psprintf("query vector has %zu dimensions, collection \"%s\" has others",
+							request->dimensions, facts->name);
+	scan->misfit_detail = psprintf("No vector of column \"%s\" of %s has %zu dimensions.",
+								   facts->vector_column, source, request->dimensions);
 }
 
 /* ---- the query's rows ---- */
@@ -220,6 +285,7 @@ vfdw_local_scan_open(const VfdwPlan *plan, const VfdwRequest *request, Relation 
 	MemoryContext old_context;
 	Identity before;
 	ParamListInfo parameters;
+	int declared;
 	char *sql;
 
 	if (facts == NULL || get_rel_name(facts->source) == NULL)
@@ -234,7 +300,11 @@ vfdw_local_scan_open(const VfdwPlan *plan, const VfdwRequest *request, Relation 
 		AllocSetContextCreate(context, "vector_fdw local rows", ALLOCSET_DEFAULT_SIZES);
 	scan->owner = foreign_table->rd_rel->relowner;
 	scan->targets = plan->targets;
-	sql = build_query(plan, request, foreign_table, facts->source);
+	declared = declared_dimensions(facts);
+	check_dimensions(scan, facts, request, declared);
+	sql =
+		build_query(plan, request, foreign_table, facts,
+					declared != 0 || request->query == NULL ? declared : (int) request->dimensions);
 	parameters = make_parameters(request);
 
 	before = begin_as_owner(scan, snapshot);
@@ -244,6 +314,26 @@ vfdw_local_scan_open(const VfdwPlan *plan, const VfdwRequest *request, Relation 
 	end_as_owner(before);
 	MemoryContextSwitchTo(old_context);
 	return scan;
+}
+
+/* Of the first rows by distance, none has one: there is nothing but NULL, or but other dimensions.
+ */
+static void
+settle_doubt(VfdwLocalScan *scan)
+{
+	const char *doubt = scan->doubt;
+	bool is_misfit;
+
+	scan->doubt = NULL;
+	if (doubt == NULL ||
+		(scan->row_count > 0 && !heap_attisnull(scan->rows[0], 1, scan->query->tupDesc)))
+		return;
+	if (SPI_connect() != SPI_OK_CONNECT || SPI_execute(doubt, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not look for vectors of other dimensions");
+	is_misfit = SPI_processed > 0;
+	SPI_finish();
+	if (is_misfit)
+		refuse_dimensions(scan->misfit, scan->misfit_detail);
 }
 
 static void
@@ -261,6 +351,7 @@ fetch_rows(VfdwLocalScan *scan)
 #else
 	ExecutorRun(scan->query, ForwardScanDirection, ROWS_PER_FETCH, false);
 #endif
+	settle_doubt(scan);
 	end_as_owner(before);
 	scan->at_end = scan->row_count < ROWS_PER_FETCH;
 }

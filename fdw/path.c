@@ -164,6 +164,9 @@ reason_against(const RelOptInfo *baserel, Oid foreigntableid, const PathKey *pat
 	if (strcmp(column, facts->vector_column) != 0)
 		return psprintf("column \"%s\" is not the vector column of collection \"%s\"", column,
 						facts->name);
+	if (!vfdw_shows_stored_vectors(foreigntableid, key->column, facts))
+		return psprintf("column \"%s\" is a halfvec here, and of another type in the source table",
+						column);
 	if (key->metric != facts->metric)
 		return psprintf("collection \"%s\" serves %s (%s), not %s (%s)", facts->name,
 						vfdw_metric_operator(facts->metric), vfdw_metric_name(facts->metric),

@@ -12,7 +12,9 @@
  *   (1) a table without replica identity is not listed, or no longer listed;
  *   (2) the list holds the replica identity, and all columns are published
  *	     where that is REPLICA IDENTITY FULL;
- *   (3) both are looked at again after each DDL on a source (ddl_trigger.c).
+ *   (3) a table is not listed either if its replica identity holds a generated
+ *	     column that would not be published, which PostgreSQL refuses from 18 on;
+ *   (4) all this is looked at again after each DDL on a source (ddl_trigger.c).
  *
  * Lists of columns are of PostgreSQL 15 on. A partitioned table has none,
  * because what its partitions publish is said for each of them alone (the
@@ -209,10 +211,66 @@ open_for_look(Oid relation, bool wait)
 	return try_relation_open(relation, NoLock);
 }
 
+/* A list of a partition's own would also rule what is published for its parents. */
+static bool
+has_source_above(Oid source)
+{
+	ListCell *cell;
+
+	if (!get_rel_relispartition(source))
+		return false;
+	foreach (cell, get_partition_ancestors(source))
+	{
+		if (vfdw_is_source(lfirst_oid(cell)))
+			return true;
+	}
+	return false;
+}
+
+/* Whether a table is published without a list of columns if it, or that parent of it, is a source.
+ */
+static bool
+is_published_whole(Relation table, Oid source)
+{
+	return PG_VERSION_NUM < 150000 || table->rd_rel->relreplident == REPLICA_IDENTITY_FULL ||
+		   get_rel_relkind(source) == RELKIND_PARTITIONED_TABLE || has_source_above(source);
+}
+
+/* A generated column of the replica identity, or NULL. */
+static const char *
+generated_in_identity(Relation table)
+{
+	TupleDesc descriptor = RelationGetDescr(table);
+	const bool is_full = table->rd_rel->relreplident == REPLICA_IDENTITY_FULL;
+	Bitmapset *identity =
+		is_full ? NULL : RelationGetIndexAttrBitmap(table, INDEX_ATTR_BITMAP_IDENTITY_KEY);
+
+	for (int i = 0; i < descriptor->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(descriptor, i);
+
+		if (column->attgenerated != '\0' && !column->attisdropped &&
+			(is_full ||
+			 bms_is_member(column->attnum - FirstLowInvalidHeapAttributeNumber, identity)))
+			return NameStr(column->attname);
+	}
+	return NULL;
+}
+
+/* Without a list of columns those that are generated are not published, which 18 minds. */
+const char *
+vfdw_unpublished_identity(Relation table, Oid source)
+{
+	if (PG_VERSION_NUM < 180000 || !is_published_whole(table, source))
+		return NULL;
+	return generated_in_identity(table);
+}
+
 static char *
-obstacle_of_table(Relation table)
+obstacle_of_table(Relation table, Oid source)
 {
 	char *name = vfdw_qualified_name(RelationGetRelid(table));
+	const char *generated;
 
 	if (table->rd_rel->relkind == RELKIND_FOREIGN_TABLE)
 		return psprintf("Its partition %s is a foreign table.", name);
@@ -222,6 +280,12 @@ obstacle_of_table(Relation table)
 		return psprintf("Changes of table %s are not in the log.", name);
 	if (!vfdw_has_replica_identity(table))
 		return psprintf("Table %s has no replica identity.", name);
+	generated = vfdw_unpublished_identity(table, source);
+	if (generated != NULL)
+		return psprintf(
+			"Table %s needs a replica identity without generated column \"%s\", which is "
+			"not published.",
+			name, generated);
 	return NULL;
 }
 
@@ -248,7 +312,7 @@ obstacle(Oid source, bool wait)
 
 		if (table == NULL)
 			continue;
-		reason = obstacle_of_table(table);
+		reason = obstacle_of_table(table, source);
 		relation_close(table, NoLock);
 		if (reason != NULL)
 			break;
@@ -291,31 +355,15 @@ columns_of_identity(Bitmapset *columns, Relation source)
 	return columns;
 }
 
-/* A list of a partition's own would also rule what is published for its parents. */
-static bool
-has_source_above(Oid source)
-{
-	ListCell *cell;
-
-	if (!get_rel_relispartition(source))
-		return false;
-	foreach (cell, get_partition_ancestors(source))
-	{
-		if (vfdw_is_source(lfirst_oid(cell)))
-			return true;
-	}
-	return false;
-}
-
 static Entry
 wanted_entry(Relation source, const List *definitions)
 {
 	Entry entry = {.listed = true};
 	ListCell *cell;
 
-	entry.whole = PG_VERSION_NUM < 150000 || source->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ||
-				  source->rd_rel->relreplident == REPLICA_IDENTITY_FULL ||
-				  has_source_above(RelationGetRelid(source));
+	/* Before 18 no list may name generated columns, and it need not where there is none. */
+	entry.whole = is_published_whole(source, RelationGetRelid(source)) ||
+				  (PG_VERSION_NUM < 180000 && generated_in_identity(source) != NULL);
 	if (entry.whole)
 		return entry;
 	entry.columns = columns_of_identity(NULL, source);

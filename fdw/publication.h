@@ -7,6 +7,8 @@
 
 #include "postgres.h"
 
+#include "utils/rel.h"
+
 typedef enum VfdwPublished
 {
 	VFDW_PUBLISHED_AS_BEFORE,
@@ -36,6 +38,11 @@ extern VfdwPublished vfdw_republish_source(Oid source, bool wait, bool withdrawn
 
 /* Before DDL that PostgreSQL refuses for a published table; vfdw_republish_source() comes after. */
 extern void vfdw_withdraw_source(Oid source);
+/*
+ * A generated column of the table's replica identity that would not be published with the source,
+ * which is the table or a parent of it; NULL: there is none. PostgreSQL would refuse each UPDATE.
+ */
+extern const char *vfdw_unpublished_identity(Relation table, Oid source);
 /* Whether the column stands in a list of the table's columns; false where all are published. */
 extern bool vfdw_lists_column(Oid source, const char *column);
 

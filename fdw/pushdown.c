@@ -178,6 +178,16 @@ column_of(Expr *expr, const RelOptInfo *rel)
 }
 
 bool
+vfdw_shows_stored_vectors(Oid foreigntableid, AttrNumber column, const VfdwCollectionFacts *facts)
+{
+	AttrNumber source = get_attnum(facts->source, facts->vector_column);
+
+	return vfdw_vector_type(get_atttype(foreigntableid, column)) != VFDW_TYPE_HALFVEC ||
+		   (source != InvalidAttrNumber &&
+			vfdw_vector_type(get_atttype(facts->source, source)) == VFDW_TYPE_HALFVEC);
+}
+
+bool
 vfdw_match_distance(PlannerInfo *root, RelOptInfo *rel, Expr *expr, AttrNumber *column,
 					enum vfdw_metric *metric, Expr **query)
 {

@@ -105,6 +105,20 @@ vfdw_is_unique(Relation source, const List *columns)
 	return find_key(source, columns) != NIL;
 }
 
+bool
+vfdw_is_not_null(Relation source, AttrNumber attribute)
+{
+	TupleDesc descriptor = RelationGetDescr(source);
+
+#if PG_VERSION_NUM >= 180000
+	/* attnotnull is also true of a constraint that is NOT VALID, beside which there may be NULLs.
+	 */
+	return TupleDescCompactAttr(descriptor, attribute - 1)->attnullability == ATTNULLABLE_VALID;
+#else
+	return TupleDescAttr(descriptor, attribute - 1)->attnotnull;
+#endif
+}
+
 /* What keeps the definition's key from being one, as a sentence; NULL: nothing does. */
 static char *
 lost_key(const VfdwDefinition *definition, Relation source)
@@ -117,7 +131,7 @@ lost_key(const VfdwDefinition *definition, Relation source)
 
 		if (attribute <= 0)
 			return NULL; /* a column that is missing is told elsewhere */
-		if (!TupleDescAttr(RelationGetDescr(source), attribute - 1)->attnotnull)
+		if (!vfdw_is_not_null(source, attribute))
 			return psprintf("Its key column \"%s\" may be NULL.", (char *) lfirst(cell));
 	}
 	if (!vfdw_is_unique(source, definition->key_columns))

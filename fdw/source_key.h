@@ -19,6 +19,9 @@ extern List *vfdw_primary_key(Relation source);
 /* Is there a unique index over exactly these columns, in any order, that holds at each moment? */
 extern bool vfdw_is_unique(Relation source, const List *columns);
 
+/* Is there no row in which that column is NULL, and can there be none? */
+extern bool vfdw_is_not_null(Relation source, AttrNumber attribute);
+
 /*
  * After DDL that may have taken a key away: says by WARNINGs which collections over the table have
  * none any more, and returns whether there are such. False also for a table that another session

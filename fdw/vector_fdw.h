@@ -115,6 +115,7 @@ typedef struct VfdwCollectionFacts
 	List *include;		 /* of char * */
 	char *definition_id; /* uuid as text */
 	char *daemon;		 /* that is to hold it; NULL: each that follows this database */
+	int dimensions;		 /* of options; 0: those of the first row */
 	int ef_search;		 /* of options; 0: built-in default */
 	int nprobe;
 	double target_recall;
@@ -214,6 +215,12 @@ extern float *vfdw_query_vector(Datum value, Oid type, size_t *dimensions);
 
 /* pushdown.c: may this distance go over? */
 
+/*
+ * Whether the foreign table shows the vectors themselves, not rounded to halves: only then are the
+ * daemon's distances those of what the query sees.
+ */
+extern bool vfdw_shows_stored_vectors(Oid foreigntableid, AttrNumber column,
+									  const VfdwCollectionFacts *facts);
 /*
  * If expr is distance(vector column of rel, expression without vars of rel) by an operator of this
  * extension (or of pgvector), returns true with the column, the metric and the other argument.

@@ -29,6 +29,8 @@
 
 #define QUERY_VECTOR_HINT "Search with a vector of the collection's dimensions and finite elements."
 
+PG_FUNCTION_INFO_V1(vfdw_stored_vector_as_array);
+
 VfdwVectorType
 vfdw_vector_type(Oid type)
 {
@@ -290,6 +292,28 @@ vfdw_stored_vector(Datum value, Oid type, VfdwVectorType vector_type, float **el
 			return false;
 	}
 	return true;
+}
+
+/*
+ * stored_vector(vector, dimensions): a vector of any type as vectord stores it; NULL if it would
+ * reject the row. Dimensions 0: whatever they are.
+ */
+Datum
+vfdw_stored_vector_as_array(PG_FUNCTION_ARGS)
+{
+	const Oid type = get_fn_expr_argtype(fcinfo->flinfo, 0);
+	const VfdwVectorType vector_type = vfdw_vector_type(type);
+	const int wanted = PG_GETARG_INT32(1);
+	float *elements;
+	size_t dimensions;
+
+	if (vector_type == VFDW_TYPE_NO_VECTOR)
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("type %s is not that of a vector", format_type_be(type))));
+	if (!vfdw_stored_vector(PG_GETARG_DATUM(0), type, vector_type, &elements, &dimensions) ||
+		(wanted == 0 ? dimensions > VFDW_MAX_DIMENSIONS : dimensions != (size_t) wanted))
+		PG_RETURN_NULL();
+	return vfdw_float4_array(elements, dimensions);
 }
 
 float *

@@ -82,6 +82,11 @@ CREATE FUNCTION vector_fdw.validator(text[], oid) RETURNS void
 LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'vfdw_validator';
 COMMENT ON FUNCTION vector_fdw.validator(text[], oid) IS 'checks options of servers, user mappings, foreign tables and columns';
 
+-- For scans of the source table where vectord is away.
+CREATE FUNCTION vector_fdw.stored_vector(vector anyelement, dimensions integer) RETURNS real[]
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'vfdw_stored_vector_as_array';
+COMMENT ON FUNCTION vector_fdw.stored_vector(anyelement, integer) IS 'the vector as a collection of these dimensions (0: of any) holds it; NULL if it rejects it';
+
 CREATE FOREIGN DATA WRAPPER vector_fdw
 	HANDLER vector_fdw.handler VALIDATOR vector_fdw.validator;
 COMMENT ON FOREIGN DATA WRAPPER vector_fdw IS 'shows collections of vectord as foreign tables';

@@ -30,7 +30,7 @@ enum Field : size_t {
   kTypeOid,
   kTypeName,
   kTypeModifier,
-  kNotNull,
+  kNotNull,  // of a key column: by a constraint that is valid, from 18 on
   kBaseType,
   kBaseModifier,
   kPgvectorType,
@@ -50,7 +50,9 @@ constexpr char kQuery[] = R"(
 SELECT c.name, c.definition_id::text, c.loaded, c.metric, c."index", c.options::text,
        c.source::oid, n.nspname, r.relname, r.relkind,
        w.role, w.name, a.attnum, a.atttypid, format_type(a.atttypid, a.atttypmod), a.atttypmod,
-       a.attnotnull, b.oid, b.modifier,
+       a.attnotnull AND (w.role <> 1 OR NOT EXISTS (
+         SELECT FROM pg_constraint k WHERE k.conrelid = a.attrelid AND k.contype = 'n'
+            AND k.conkey[1] = a.attnum AND NOT k.convalidated)), b.oid, b.modifier,
        CASE WHEN EXISTS (SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
                          WHERE d.classid = 'pg_type'::regclass AND d.objid = b.oid
                            AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'

@@ -54,6 +54,22 @@ SELECT f.id, f.h::text = e.h::text AS same, f.h FROM pgvector_edges f JOIN edges
 CREATE FOREIGN TABLE as_array (id int, v real[]) SERVER vectord OPTIONS (collection 'pgvector_l2', schema_name 'pgvector');
 SELECT id FROM as_array ORDER BY v <-> '{1,2,3,4}'::real[] LIMIT 3;
 SELECT id FROM pgvector_l2 ORDER BY v <-> '[1,2,3]' LIMIT 3;
+-- halves of what is no halfvec in the source table have distances of their own
+CREATE FOREIGN TABLE as_half (id int, h halfvec(4) OPTIONS (column_name 'v')) SERVER vectord OPTIONS (collection 'pgvector_l2', schema_name 'pgvector');
+EXPLAIN (COSTS OFF) SELECT id FROM as_half ORDER BY h <-> '[1,2,3,4]' LIMIT 3;
+EXPLAIN (COSTS OFF) SELECT id FROM as_half WHERE h <-> '[1,2,3,4]' < 2.5;
+SELECT (SELECT array_agg(d) FROM (SELECT h <-> '[1,2,3,4]' AS d FROM as_half ORDER BY d LIMIT 50) s)
+	= (SELECT array_agg(d) FROM (SELECT v::halfvec(4) <-> '[1,2,3,4]' AS d FROM docs ORDER BY d LIMIT 50) s) AS same;
+-- without vectord, by any type of vectors
+CREATE SERVER nobody FOREIGN DATA WRAPPER vector_fdw OPTIONS (endpoint 'ipc:///nonexistent/vectord.sock', on_unavailable 'scan');
+CREATE FOREIGN TABLE double_vector (id int, v double precision[]) SERVER nobody OPTIONS (collection 'pgvector_l2', schema_name 'pgvector');
+CREATE FOREIGN TABLE double_half (id int, h double precision[]) SERVER nobody OPTIONS (collection 'pgvector_half', schema_name 'pgvector');
+CREATE FOREIGN TABLE half_vector (id int, v halfvec(4)) SERVER nobody OPTIONS (collection 'pgvector_l2', schema_name 'pgvector');
+SELECT id FROM double_vector ORDER BY v <-> '{1,2,3,4}'::float8[] LIMIT 3;
+SELECT count(*), count(h), min(h) FROM double_half;
+SELECT id, v FROM half_vector WHERE id < 2 ORDER BY id;
+SELECT id FROM double_vector ORDER BY v <-> '{1,2,3}'::float8[] LIMIT 3;
+DROP SERVER nobody CASCADE;
 
 SET client_min_messages = warning;
 SELECT count(vector_fdw.drop_collection('pgvector_' || m)) FROM unnest('{l2,ip,cosine,l1,half,edges}'::text[]) m;

@@ -90,6 +90,16 @@ UPDATE pub.docs SET title = title;
 TABLE pub.listed;
 ROLLBACK TO s;
 
+-- A generated column of the replica identity: no list may name it before PostgreSQL 18, and from then on it must.
+CREATE TABLE pub.generated (id int PRIMARY KEY, g int NOT NULL GENERATED ALWAYS AS (id % 10) STORED, a real[], UNIQUE (id, g));
+INSERT INTO pub.generated VALUES (1), (2);
+SELECT vector_fdw.create_collection('pub_generated', 'pub.generated', 'a');
+ALTER TABLE pub.generated REPLICA IDENTITY USING INDEX generated_id_g_key;
+UPDATE pub.generated SET a = '{1}';
+SELECT vector_fdw.rebuild_collection('pub_generated');
+UPDATE pub.generated SET a = '{2}';
+ROLLBACK TO s;
+
 -- Columns that are listed may be dropped, retyped and renamed as if they were not.
 ALTER TABLE pub.docs ALTER COLUMN title TYPE varchar(20);
 ALTER TABLE pub.docs RENAME COLUMN a TO embedding;

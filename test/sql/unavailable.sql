@@ -82,6 +82,28 @@ ROLLBACK;
 CREATE FOREIGN TABLE near8 (id int, v double precision[] OPTIONS (column_name 'embedding')) SERVER nobody
 	OPTIONS (collection 'unavailable_docs', schema_name 'unavailable', on_unavailable 'scan');
 SELECT id, pg_typeof(id), round((v[1])::numeric, 3) AS v1 FROM near8 ORDER BY v <-> '{1,2}'::float8[] LIMIT 2;
+-- what vectord would reject is left out, whatever the conditions are
+CREATE TABLE mixed (id int PRIMARY KEY, year int, v real[], w double precision[]);
+INSERT INTO mixed VALUES (1, 1, '{1,1,1}', '[0:2]={1,1,0.1}'), (2, 1, '{1,1}', '{1,1}'), (3, 1, '{1,NaN,1}', '{1,1e300,1}'),
+	(4, 1, '{1,NULL,1}', '{1,Infinity,1}'), (5, 2, '{}', '{}'), (6, 2, '{{1,2,3}}', '{{1,2,3}}'), (7, 2, NULL, NULL), (8, 2, '{2,2,2}', '{2,2,1e-50}');
+SELECT vector_fdw.create_collection('unavailable_' || c || d, 'mixed', c, include => '{year}',
+	options => CASE WHEN d THEN '{"dimensions": 3}' ELSE '{}' END::jsonb) FROM unnest('{v,w}'::text[]) c, unnest('{f,t}'::bool[]) d;
+CREATE FOREIGN TABLE near_mixed (id int, year int, v real[]) SERVER nobody
+	OPTIONS (collection 'unavailable_vfalse', schema_name 'unavailable', on_unavailable 'scan');
+CREATE FOREIGN TABLE near_declared (id int, year int, v real[]) SERVER nobody
+	OPTIONS (collection 'unavailable_vtrue', schema_name 'unavailable', on_unavailable 'scan');
+CREATE FOREIGN TABLE near_double (id int, year int, w double precision[]) SERVER nobody
+	OPTIONS (collection 'unavailable_wtrue', schema_name 'unavailable', on_unavailable 'scan');
+SELECT id, v <-> '{1,1,2}' AS d FROM near_mixed ORDER BY d;
+SELECT id, v <-> '{1,1,2}' AS d FROM near_mixed WHERE year = 2 ORDER BY d;
+SELECT id, v FROM near_declared ORDER BY id;
+SELECT count(*), (SELECT count(*) FROM near_double WHERE year = 2) AS of_2 FROM near_declared;
+SELECT id, w <-> '{1,1,2}' AS d, w FROM near_double ORDER BY d;
+-- which dimensions are meant is not known here without a declaration, nor a query vector
+SELECT count(*) FROM near_mixed;
+SELECT id FROM near_mixed ORDER BY v <-> '{1,1,1,1}';
+SELECT id FROM near_declared ORDER BY v <-> '{1,1}';
+SELECT count(vector_fdw.drop_collection('unavailable_' || c || d)) FROM unnest('{v,w}'::text[]) c, unnest('{f,t}'::bool[]) d;
 -- the session decides
 SET vector_fdw.on_unavailable = error;
 SELECT id FROM near LIMIT 1;

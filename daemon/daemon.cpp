@@ -58,7 +58,7 @@ Result<std::unique_ptr<Daemon>> Daemon::Start(Config config) {
   }
   VFDW_ASSIGN_OR_RETURN(parts.sources,
                         SourceManager::Start(parts.config, &parts.catalog, &parts.budget,
-                                             parts.data.get(), &parts.files));
+                                             parts.data.get(), &parts.files, &parts.metrics));
   parts.dispatcher.SetSourcesSynced(
       [sources = parts.sources.get()] { return sources->AllSynced(); });
   LogInfo({}, "vectord \"{}\" is ready: {} sources, memory limit {}, {} kernels",

@@ -1,13 +1,16 @@
 // main.cpp - the command line of vectord, and the loop that turns signals into calls of Daemon.
 //
 // The main thread does nothing else: it starts the daemon, then waits for signals and feeds
-// systemd's watchdog. Stopping runs beside it, so that a second SIGTERM can end a stop that hangs.
+// systemd's watchdog. Stopping runs beside it, so that a second SIGTERM can end a stop that hangs;
+// one that comes at once is the echo of the first, since tools signal a process and its group.
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
+#include <iostream>
 #include <memory>
 #include <string>
 #include <thread>
@@ -21,11 +24,15 @@
 #include "daemon/base/log.h"
 #include "daemon/base/notify.h"
 #include "daemon/base/signals.h"
+#include "daemon/base/standard_descriptors.h"
 #include "daemon/base/thread_pool.h"
 #include "daemon/daemon.h"
+#include "daemon/source/source_manager.h"
 
 namespace vectord {
 namespace {
+
+constexpr std::chrono::seconds kEchoOfStop{1};
 
 struct Arguments {
   std::string config_file = "/etc/vectord/vectord.toml";
@@ -41,9 +48,23 @@ int PrintError(const Status& status) {
   return 1;
 }
 
+// The result of a command whose purpose is what it prints.
+int Printed(int exit_code) {
+  std::cout.flush();
+  const bool failed = fflush(stdout) != 0 || ferror(stdout) != 0 || std::cout.fail();
+  if (!failed) return exit_code;
+  return PrintError(ErrnoStatus(errno, "could not write to standard output"));
+}
+
+Result<Config> LoadChecked(const std::string& config_file) {
+  VFDW_ASSIGN_OR_RETURN(Config config, LoadConfig(config_file));
+  VFDW_RETURN_IF_ERROR(SourceManager::Check(config));
+  return config;
+}
+
 void Reload(const std::string& config_file, Daemon* daemon) {
   NotifyReloading();
-  Result<Config> config = LoadConfig(config_file);
+  Result<Config> config = LoadChecked(config_file);
   const Status status = config.ok() ? daemon->Reload(*config) : config.status();
   if (status.ok()) {
     LogInfo({}, "reloaded \"{}\"", config_file);
@@ -62,6 +83,7 @@ void Wait(const Signals& signals, int other_fd) {
 
 // stopped is an eventfd, made at the start: at the end there may be no descriptor left.
 void Stop(Signals* signals, std::unique_ptr<Daemon> daemon, int stopped) {
+  const auto told_at = std::chrono::steady_clock::now();
   NotifyStopping();
   LogInfo({}, "stopping");
   std::thread stopper([&daemon, stopped] {
@@ -73,7 +95,8 @@ void Stop(Signals* signals, std::unique_ptr<Daemon> daemon, int stopped) {
   eventfd_t value;
   while (eventfd_read(stopped, &value) != 0) {
     Wait(*signals, stopped);
-    if (signals->Next() == SignalEvent::kStop) {
+    if (signals->Next() != SignalEvent::kStop) continue;
+    if (std::chrono::steady_clock::now() - told_at >= kEchoOfStop) {
       LogError({}, "told to stop a second time: leaving at once, without finishing");
       _exit(1);
     }
@@ -111,13 +134,13 @@ Status Run(const Arguments& arguments, Config config) {
 int Main(const Arguments& arguments) {
   if (arguments.print_default_config) {
     fputs(DefaultConfigText().c_str(), stdout);
-    return 0;
+    return Printed(0);
   }
-  Result<Config> config = LoadConfig(arguments.config_file);
+  Result<Config> config = LoadChecked(arguments.config_file);
   if (arguments.check_config || !config.ok()) {
     if (!config.ok()) return PrintError(config.status());
     puts("configuration is valid");
-    return 0;
+    return Printed(0);
   }
   InitLog(*ParseLogLevel(config->log.level));
   const Status status = Run(arguments, std::move(*config));
@@ -129,6 +152,7 @@ int Main(const Arguments& arguments) {
 }  // namespace vectord
 
 int main(int argc, char** argv) {
+  if (!vectord::FillStandardDescriptors()) return 1;  // there is nowhere to say why
   vectord::PinMallocThresholds();
   vectord::Arguments arguments;
   CLI::App app("vectord: vector indexes of PostgreSQL tables, kept in memory.", "vectord");
@@ -142,7 +166,7 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    return app.exit(error) == 0 ? vectord::Printed(0) : 2;
   }
   return vectord::Main(arguments);
 }

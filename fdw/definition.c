@@ -529,6 +529,23 @@ check_name(const char *what, const char *name)
 						errhint("Use visible characters.")));
 }
 
+/* vectord has this rule for [daemon] name: under another name nobody ever holds the collection. */
+static void
+check_daemon_name(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (length > 0 && length < NAMEDATALEN &&
+		strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") == length)
+		return;
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid name of a daemon: \"%s\"", name),
+		 errdetail("It must have 1 to %d letters, digits, \"_\", \"-\" or \".\".", NAMEDATALEN - 1),
+		 errhint("Use the name in vectord.toml, [daemon] name. Without one, each vectord that "
+				 "follows this database holds the collection.")));
+}
+
 void
 vfdw_check_words(const VfdwDefinition *definition)
 {
@@ -546,7 +563,7 @@ vfdw_check_definition(VfdwDefinition *definition, Relation source)
 {
 	check_name("name of a collection", definition->name);
 	if (definition->daemon != NULL)
-		check_name("name of a daemon", definition->daemon);
+		check_daemon_name(definition->daemon);
 	vfdw_check_words(definition);
 	check_vector_column(source, definition->vector_column);
 	check_key(definition, source);

@@ -174,13 +174,17 @@ Result<std::unique_ptr<AppendFile>> PosixFileSystem::Create(const std::string& p
 }
 
 Result<std::unique_ptr<ReadFile>> PosixFileSystem::Open(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // O_NONBLOCK, or a FIFO would be waited for here.
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (fd < 0) return FileError("open file", path);
   struct stat found;
-  if (fstat(fd, &found) != 0) {
-    Status status = FileError("look at file", path);
+  const int error = fstat(fd, &found) != 0 ? errno : 0;
+  if (error != 0 || !S_ISREG(found.st_mode)) {
     close(fd);
-    return status;
+    if (error != 0) return ErrnoStatus(error, "could not look at file " + Quoted(path));
+    // The size that is asked for says nothing about others: a pipe would be read as empty.
+    return Status(ErrorCode::IO, "could not open file " + Quoted(path),
+                  "It is not a regular file.");
   }
   return std::unique_ptr<ReadFile>(
       std::make_unique<PosixReadFile>(fd, path, static_cast<uint64_t>(found.st_size)));

@@ -69,7 +69,7 @@ class FileSystem {
   virtual ~FileSystem() = default;
   // Mode 0600. An existing file is replaced by an empty one.
   virtual Result<std::unique_ptr<AppendFile>> Create(const std::string& path) = 0;
-  virtual Result<std::unique_ptr<ReadFile>> Open(const std::string& path) = 0;
+  virtual Result<std::unique_ptr<ReadFile>> Open(const std::string& path) = 0;  // a regular file
   virtual Status Rename(const std::string& from, const std::string& to) = 0;
   virtual Status SyncDirectory(const std::string& path) = 0;
   // Names without "." and "..", sorted.

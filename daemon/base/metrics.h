@@ -81,10 +81,13 @@ class LatencyHistogram {
   X(Counter, candidates, "candidates_total", "Vectors whose distance was computed by searches.")   \
   X(Gauge, collections, "collections", "Collections defined.")                                     \
   X(Gauge, collections_ready, "collections_ready", "Collections that answer searches.")            \
-  X(Counter, rows_copied, "rows_copied_total", "Rows received by initial copies.")                 \
-  X(Counter, rows_rejected, "rows_rejected_total", "Rows left out because of their vector.")       \
-  X(Counter, builds, "builds_total", "Indexes built to the end.")                                  \
-  X(Counter, builds_failed, "builds_failed_total", "Index builds that failed or were refused.")    \
+  X(Counter, rows_copied, "rows_copied_total",                                                     \
+    "Rows received by copies of tables, also by those that failed.")                               \
+  X(Counter, rows_rejected, "rows_rejected_total",                                                 \
+    "Rows, copied or changed, left out because of their vector.")                                  \
+  X(Counter, builds, "builds_total", "Collections copied and indexed to the end.")                 \
+  X(Counter, builds_failed, "builds_failed_total",                                                 \
+    "Tries to copy and index a collection that failed or were refused.")                           \
   X(Gauge, sources, "sources", "Source databases configured.")                                     \
   X(Gauge, sources_connected, "sources_connected", "Source databases connected now.")              \
   X(Counter, source_failures, "source_failures_total", "Connections to sources lost or refused.")  \

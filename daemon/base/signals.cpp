@@ -16,12 +16,14 @@ namespace {
 
 constexpr int kCaught[] = {SIGTERM, SIGINT, SIGHUP};
 
+constexpr char kReloadByte = 1, kStopByte = 2;  // no bytes of a text
+
 volatile int pipe_end = -1;  // written before the handlers are installed, never after
 
 // Async-signal-safe. When the pipe is full, enough of them wait already.
 void HandleSignal(int signal) {
   const int saved_errno = errno;
-  const char byte = signal == SIGHUP ? 'r' : 's';
+  const char byte = signal == SIGHUP ? kReloadByte : kStopByte;
   (void)!write(pipe_end, &byte, 1);
   errno = saved_errno;
 }
@@ -69,13 +71,18 @@ void Signals::Wait(int other_fd, std::optional<std::chrono::milliseconds> time) 
 }
 
 std::optional<SignalEvent> Signals::Next() {
-  char byte;
-  if (read(fd_, &byte, 1) != 1) {
+  for (bool has_waited = false;;) {
+    char byte;
+    if (read(fd_, &byte, 1) == 1) {
+      if (byte == kReloadByte) return SignalEvent::kReload;
+      if (byte == kStopByte) return SignalEvent::kStop;
+      continue;  // not the handler's: a stray write to the descriptor must not stop the daemon
+    }
+    if (has_waited) return std::nullopt;
     // One may be pending for this thread, which has it blocked.
     Wait(-1, std::chrono::milliseconds(0));
-    if (read(fd_, &byte, 1) != 1) return std::nullopt;
+    has_waited = true;
   }
-  return byte == 'r' ? SignalEvent::kReload : SignalEvent::kStop;
 }
 
 }  // namespace vectord

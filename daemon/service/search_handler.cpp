@@ -97,7 +97,8 @@ Result<std::shared_ptr<const SegmentSet>> ChooseSet(const Collection& collection
     auto set = collection.OfGeneration(request.resume.generation);
     if (set == nullptr)
       return Status(ErrorCode::SNAPSHOT_TOO_OLD, "the content that this search began with is gone",
-                    "Collection \"" + collection.name() + "\" was rebuilt in between.");
+                    "Collection \"" + collection.name() +
+                        "\" was rebuilt in between, or vectord was restarted.");
     return set;
   }
   auto set = collection.current();

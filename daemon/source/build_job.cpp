@@ -76,7 +76,10 @@ BuildJob::Outcome BuildJob::Run(const std::function<bool()>& may_be_large) {
   if (stop_.requested()) return Outcome::kFinished;
   if (status.ok()) return outcome;
   Settle(status);
-  if (waits_for_stream_) retry_delay_ = kRetryStream;
+  if (waits_for_stream_)
+    retry_delay_ = kRetryStream;  // nothing was tried yet
+  else
+    context_->metrics->builds_failed.Add();
   return Outcome::kRetry;
 }
 
@@ -111,6 +114,7 @@ Status BuildJob::RunOnce(const std::function<bool()>& may_be_large, Outcome* out
 }
 
 void BuildJob::Adopt(std::shared_ptr<TableFeed> feed) {
+  feed->CountRejectionsIn(&context_->metrics->rows_rejected);
   MutexLock lock(mu_);
   serving_ = std::move(feed);
 }

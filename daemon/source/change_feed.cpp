@@ -84,6 +84,9 @@ void ChangeFeed::Run() {
         WithRefusedMemory("use the replication slot", [&] { return Open(&identity); });
     if (stop_.requested()) return;
     if (!opened.ok()) {
+      const bool is_of_connection = opened.code() == ErrorCode::SOURCE_UNREACHABLE ||
+                                    opened.code() == ErrorCode::NOT_PERMITTED;
+      if (is_of_connection && options_.failures != nullptr) options_.failures->Add();
       const std::string text = opened.ToString();
       if (text != logged_)
         LogWarning({}, "Replication slot \"{}\" cannot be used; trying again: {}", options_.slot,
@@ -179,6 +182,7 @@ StreamProblem ChangeFeed::Follow(const SystemIdentity& identity) {
   options.expected = {identity.system_identifier, identity.timeline};
   options.buffer.spill_path = options_.spill_path;
   options.checkpoint_interval = options_.checkpoint_interval;
+  options.failures = options_.failures;
   ChangeStream stream(options, applier_, budget_, files_);
   if (const Status started = stream.Start(); !started.ok())
     return {StreamFault::kUnreachable, started};

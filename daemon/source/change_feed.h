@@ -25,6 +25,7 @@
 
 #include "daemon/base/file.h"
 #include "daemon/base/memory_budget.h"
+#include "daemon/base/metrics.h"
 #include "daemon/base/mutex.h"
 #include "daemon/base/status.h"
 #include "daemon/source/backoff.h"
@@ -38,6 +39,7 @@ struct ChangeFeedOptions {
   std::string spill_path;  // of the stream's file; nobody else uses it
   // May change. The server is told at least as often what it may forget.
   const std::atomic<std::chrono::milliseconds>* checkpoint_interval = nullptr;
+  Counter* failures = nullptr;  // of connections; null: they are not counted
 };
 
 class ChangeFeed {

@@ -135,6 +135,12 @@ std::string PgConnection::DatabaseOf(const std::string& dsn) {
   return database.empty() ? user : database;
 }
 
+bool PgConnection::IsConnectionString(const std::string& dsn) {
+  PQconninfoOption* const options = PQconninfoParse(dsn.c_str(), nullptr);
+  PQconninfoFree(options);
+  return options != nullptr;
+}
+
 Status PgConnection::Open(const std::string& dsn) {
   // What comes before dbname is a default that the connection string may override, what comes
   // after it is not.

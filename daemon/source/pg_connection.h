@@ -48,6 +48,8 @@ class PgConnection {
                                                        const StopSignal& stop);
   // The database that a connection string names, as far as can be told without connecting.
   static std::string DatabaseOf(const std::string& dsn);
+  // That libpq can read it; whether it leads anywhere is not asked.
+  static bool IsConnectionString(const std::string& dsn);
 
   ~PgConnection();
   PgConnection(const PgConnection&) = delete;

@@ -80,6 +80,7 @@ Status ReplicationConnection::Open(const std::string& dsn) {
                                 dsn.c_str(), "UTF8", "database", nullptr};
   connection_ = PQconnectStartParams(kKeywords, values, /*expand_dbname=*/1);
   if (connection_ == nullptr) return ConnectionError("libpq has no memory for a connection");
+  PQsetErrorVerbosity(connection_, PQERRORS_VERBOSE);
 
   const Deadline deadline = steady_clock::now() + kConnectTimeout;
   PostgresPollingStatusType next = PGRES_POLLING_WRITING;
@@ -91,13 +92,10 @@ Status ReplicationConnection::Open(const std::string& dsn) {
     if (is_late) return ConnectionError("The server did not answer in time.");
     next = PQconnectPoll(connection_);
   }
-  if (PQstatus(connection_) != CONNECTION_OK)
-    return ConnectionError(Trimmed(PQerrorMessage(connection_)));
+  if (PQstatus(connection_) != CONNECTION_OK) return Refused(PQerrorMessage(connection_));
+  PQsetErrorVerbosity(connection_, PQERRORS_DEFAULT);
   PQsetnonblocking(connection_, 1);
   // By default libpq writes notices to standard error, in the midst of the log.
-  PQsetNoticeProcessor(
-      connection_, [](void*, const char*) {}, nullptr);
-  // By default libpq writes them to standard error, in the midst of the log.
   PQsetNoticeProcessor(
       connection_, [](void*, const char*) {}, nullptr);
   return {};
@@ -119,6 +117,17 @@ Status ReplicationConnection::ConnectionError(const std::string& message) {
   Close();
   return Status(ErrorCode::SOURCE_UNREACHABLE, "there is no connection to the source database",
                 message.empty() ? "The connection was lost." : message);
+}
+
+// Rights do not come by waiting, unlike a server that is away or still starting.
+Status ReplicationConnection::Refused(const char* verbose_message) {
+  const RefusedConnection refused = ReadVerboseMessage(verbose_message);
+  if (ErrorCodeOfSqlstate(refused.sqlstate) != ErrorCode::NOT_PERMITTED)
+    return ConnectionError(refused.text);
+  Close();
+  return Status(ErrorCode::NOT_PERMITTED, "the source database refused a replication connection",
+                refused.text + " (SQLSTATE " + refused.sqlstate +
+                    "). The role of the [[source]] needs ALTER ROLE ... REPLICATION.");
 }
 
 Status ReplicationConnection::ServerError(const PGresult* result) {

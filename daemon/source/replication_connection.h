@@ -75,6 +75,7 @@ class ReplicationConnection {
   Status EndOfStream();
   Status ServerError(const pg_result* result);
   Status ConnectionError(const std::string& message);
+  Status Refused(const char* verbose_message);
   void Close();
 
   const StopSignal& stop_;

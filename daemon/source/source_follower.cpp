@@ -17,6 +17,18 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kFirstRetry{100}, kLongestRetry{5000};
 
+// In the gauge from its making to its end.
+class CountedWhile {
+ public:
+  explicit CountedWhile(Gauge* gauge) : gauge_(gauge) { gauge_->Add(1); }
+  ~CountedWhile() { gauge_->Add(-1); }
+  CountedWhile(const CountedWhile&) = delete;
+  CountedWhile& operator=(const CountedWhile&) = delete;
+
+ private:
+  Gauge* const gauge_;
+};
+
 bool ServesOrFailed(const Collection& collection) {
   switch (collection.state()) {
     case CollectionState::kReady:
@@ -36,12 +48,13 @@ SourceFollower::SourceFollower(SourceConfig config, FollowerContext* context)
       backoff_(kFirstRetry, kLongestRetry),
       applier_([this](uint32_t relation) { return LookUpAncestors(relation); }, context->compactor),
       feed_({config_.dsn, config_.slot, context->scratch + "/stream-" + config_.slot,
-             &context->checkpoint_interval},
+             &context->checkpoint_interval, &context->metrics->source_failures},
             &applier_, context->budget, context->files),
       checkpointer_(context->data, config_.slot, &context->checkpoint_interval, &applier_) {
   sync_context_.feed = &feed_;
   sync_context_.applier = &applier_;
   sync_context_.checkpointer = &checkpointer_;
+  sync_context_.metrics = context->metrics;
   sync_context_.files = context->files;
   sync_context_.scratch = context->scratch;
   sync_context_.slot_name = config_.slot;
@@ -89,6 +102,7 @@ void SourceFollower::Run() {
   while (!stop_.requested()) {
     const Status status = WithRefusedMemory("follow a database", [this] { return Follow(); });
     if (stop_.requested()) return;
+    context_.metrics->source_failures.Add();
     NoteUnreachable(status);
     stop_.SleepFor(backoff_.Next());
   }
@@ -98,6 +112,7 @@ void SourceFollower::Run() {
 Status SourceFollower::Follow() {
   VFDW_ASSIGN_OR_RETURN(const auto connection, PgConnection::Connect(config_.dsn, stop_));
   VFDW_RETURN_IF_ERROR(TakeDatabase(connection->database()));
+  const CountedWhile connected(&context_.metrics->sources_connected);
   DefinitionReader reader(context_.daemon_name);
   while (!stop_.requested()) {
     const Status status = Poll(connection.get(), &reader);

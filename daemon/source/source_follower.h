@@ -27,6 +27,7 @@
 #include "daemon/base/config.h"
 #include "daemon/base/file.h"
 #include "daemon/base/memory_budget.h"
+#include "daemon/base/metrics.h"
 #include "daemon/base/mutex.h"
 #include "daemon/base/status.h"
 #include "daemon/collection/catalog.h"
@@ -50,6 +51,7 @@ struct FollowerContext {
   std::vector<Manifest> manifests;  // that stood in it at the start
   Catalog* catalog = nullptr;
   MemoryBudget* budget = nullptr;
+  Metrics* metrics = nullptr;
   BuildQueue* queue = nullptr;
   Compactor* compactor = nullptr;
   FileSystem* files = nullptr;

@@ -11,6 +11,21 @@
 namespace vectord {
 namespace {
 
+// Neither the string nor libpq's words, which quote it, may be shown: it may hold a password.
+Status CheckConnectionStrings(const Config& config) {
+  for (size_t i = 0; i < config.sources.size(); i++) {
+    if (PgConnection::IsConnectionString(config.sources[i].dsn)) continue;
+    return Status(
+        ErrorCode::BAD_CONFIG,
+        "the dsn of [[source]] number " + std::to_string(i + 1) + " is not a connection string",
+        "libpq cannot read it: a keyword that it does not know, a \"=\" or a quote that "
+        "is missing, or a URI that is not well formed.",
+        "Write it as in \"host=/run/postgresql dbname=app user=vectord\", with values "
+        "that hold spaces in single quotes.");
+  }
+  return {};
+}
+
 // Databases of the same name on different servers collide just so: clients name a database only.
 Status CheckDatabases(const Config& config) {
   std::set<std::string> databases;
@@ -41,10 +56,15 @@ std::string PrepareScratch(const std::string& data_directory, FileSystem* files)
 
 }  // namespace
 
+Status SourceManager::Check(const Config& config) {
+  VFDW_RETURN_IF_ERROR(CheckConnectionStrings(config));
+  return CheckDatabases(config);
+}
+
 Result<std::unique_ptr<SourceManager>> SourceManager::Start(const Config& config, Catalog* catalog,
                                                             MemoryBudget* budget, DataDir* data,
-                                                            FileSystem* files) {
-  VFDW_RETURN_IF_ERROR(CheckDatabases(config));
+                                                            FileSystem* files, Metrics* metrics) {
+  VFDW_RETURN_IF_ERROR(Check(config));
   std::unique_ptr<SourceManager> manager(new SourceManager());
   const int build_threads = ResolveThreadCount(config.build.threads);
   VFDW_ASSIGN_OR_RETURN(manager->compactor_, Compactor::Start(build_threads));
@@ -54,6 +74,7 @@ Result<std::unique_ptr<SourceManager>> SourceManager::Start(const Config& config
   context.index_threads = build_threads;
   context.catalog = catalog;
   context.budget = budget;
+  context.metrics = metrics;
   context.queue = manager->queue_.get();
   context.compactor = manager->compactor_.get();
   context.files = files;
@@ -65,6 +86,7 @@ Result<std::unique_ptr<SourceManager>> SourceManager::Start(const Config& config
   for (const SourceConfig& source : config.sources)
     databases.push_back(PgConnection::DatabaseOf(source.dsn));
   catalog->SetDatabases(databases);
+  metrics->sources.Set(static_cast<int64_t>(config.sources.size()));
   for (const SourceConfig& source : config.sources) {
     manager->followers_.push_back(std::make_unique<SourceFollower>(source, &context));
     VFDW_RETURN_IF_ERROR(manager->followers_.back()->Start());

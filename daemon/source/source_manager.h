@@ -13,6 +13,7 @@
 #include "daemon/base/config.h"
 #include "daemon/base/file.h"
 #include "daemon/base/memory_budget.h"
+#include "daemon/base/metrics.h"
 #include "daemon/base/status.h"
 #include "daemon/collection/catalog.h"
 #include "daemon/collection/compactor.h"
@@ -23,11 +24,15 @@ namespace vectord {
 
 class SourceManager {
  public:
-  // Does not wait for any database. BAD_CONFIG when two connection strings name one database.
-  // catalog, budget, data and files must outlive the manager.
+  // BAD_CONFIG when libpq cannot read a connection string, or two name one database. Connects to
+  // nothing.
+  static Status Check(const Config& config);
+
+  // Does not wait for any database. BAD_CONFIG as Check() says.
+  // catalog, budget, data, files and metrics must outlive the manager.
   static Result<std::unique_ptr<SourceManager>> Start(const Config& config, Catalog* catalog,
                                                       MemoryBudget* budget, DataDir* data,
-                                                      FileSystem* files);
+                                                      FileSystem* files, Metrics* metrics);
   ~SourceManager() { Stop(); }
 
   // Ends all work on the sources, whatever it is waiting for. The collections stay as they are.

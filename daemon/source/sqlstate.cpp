@@ -2,6 +2,8 @@
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 #include "daemon/source/sqlstate.h"
 
+#include <algorithm>
+
 namespace vectord {
 namespace {
 
@@ -25,7 +27,38 @@ constexpr Meaning kMeanings[] = {
     {"42501", ErrorCode::NOT_PERMITTED},
 };
 
+constexpr size_t kSqlstateBytes = 5;
+
+// "FATAL:  42501: the message"; what precedes the severity names the host.
+size_t FindSqlstate(std::string_view line) {
+  constexpr std::string_view kBefore = ":  ", kAfter = ": ";
+  for (size_t at = line.find(kBefore); at != line.npos; at = line.find(kBefore, at + 1)) {
+    const std::string_view rest = line.substr(at + kBefore.size());
+    if (rest.size() < kSqlstateBytes || rest.substr(kSqlstateBytes, kAfter.size()) != kAfter)
+      continue;
+    const size_t fits = rest.find_first_not_of("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+    if (fits == kSqlstateBytes) return at + kBefore.size();
+  }
+  return line.npos;
+}
+
 }  // namespace
+
+RefusedConnection ReadVerboseMessage(std::string_view message) {
+  RefusedConnection refused;
+  while (!message.empty()) {
+    const size_t end = std::min(message.find('\n'), message.size());
+    std::string line(message.substr(0, end));
+    message.remove_prefix(std::min(end + 1, message.size()));
+    if (line.empty() || line.compare(0, 10, "LOCATION: ") == 0) continue;
+    if (const size_t at = FindSqlstate(line); at != line.npos) {
+      refused.sqlstate = line.substr(at, kSqlstateBytes);
+      line.erase(at, kSqlstateBytes + 2);
+    }
+    refused.text += (refused.text.empty() ? "" : " ") + line;
+  }
+  return refused;
+}
 
 ErrorCode ErrorCodeOfSqlstate(std::string_view sqlstate) {
   for (const Meaning& meaning : kMeanings)

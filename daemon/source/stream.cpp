@@ -77,6 +77,9 @@ void ChangeStream::Run() {
   while (!stop_.requested()) {
     const StreamProblem problem = RunSession();
     if (stop_.requested()) break;
+    const bool is_of_connection =
+        problem.fault == StreamFault::kUnreachable || problem.fault == StreamFault::kRefused;
+    if (is_of_connection && options_.failures != nullptr) options_.failures->Add();
     if (!MayPass(problem.fault)) {
       LogStatus({}, problem.status);
       NoteProblem(problem, StreamState::kFailed);

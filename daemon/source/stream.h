@@ -31,6 +31,7 @@
 
 #include "daemon/base/file.h"
 #include "daemon/base/memory_budget.h"
+#include "daemon/base/metrics.h"
 #include "daemon/base/mutex.h"
 #include "daemon/base/status.h"
 #include "daemon/source/backoff.h"
@@ -54,6 +55,7 @@ struct StreamOptions {
   std::chrono::milliseconds status_interval{std::chrono::seconds(10)};
   // Another bound of it, which may change while the stream runs; null: none.
   const std::atomic<std::chrono::milliseconds>* checkpoint_interval = nullptr;
+  Counter* failures = nullptr;  // connections lost or refused; null: they are not counted
   // A server that says nothing for so long is given up. It is asked for a sign of life at the half.
   std::chrono::milliseconds silence_limit{std::chrono::seconds(60)};
   std::chrono::milliseconds first_backoff{100};

@@ -137,7 +137,13 @@ Status TableFeed::ApplyRow(const Change& change) {
   if (change.kind == ChangeKind::kDelete) return writer.Delete(old_key_);
   VFDW_RETURN_IF_ERROR(reader_.ReadRow(change, writer.dimensions(), &row_));
   row_.tag = tag_;
+  if (row_.vector_change == VectorChange::kRejected && rejections_ != nullptr) rejections_->Add();
   return change.kind == ChangeKind::kInsert ? writer.Insert(row_) : writer.Update(old_key_, row_);
+}
+
+void TableFeed::CountRejectionsIn(Counter* counter) {
+  MutexLock lock(incarnation_->mu);
+  rejections_ = counter;
 }
 
 // ---- the copy ---------------------------------------------------------------------------------

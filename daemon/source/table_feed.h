@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "daemon/base/file.h"
+#include "daemon/base/metrics.h"
 #include "daemon/base/status.h"
 #include "daemon/collection/compactor.h"
 #include "daemon/collection/incarnation.h"
@@ -86,6 +87,9 @@ class TableFeed {
 
   // ---- any
   void Break(const Status& why);
+  // Rows that changes bring and that cannot be held are counted there from now on. counter outlives
+  // the feed.
+  void CountRejectionsIn(Counter* counter);
   // OK as long as the feed is Buffering or Applying.
   Status failure() const;
 
@@ -113,6 +117,7 @@ class TableFeed {
   RowReader reader_;
   IncomingRow row_;
   std::vector<std::string_view> old_key_;
+  Counter* rejections_ = nullptr;
 
   struct KeptTransaction {
     RowTag tag;

@@ -100,6 +100,7 @@ bool TableSync::Begin() {
       std::make_shared<Incarnation>(collection_, source_.definition, context_.applier->position());
   auto feed = std::make_shared<TableFeed>(std::move(incarnation), context_.files,
                                           context_.scratch + "/backlog-" + std::to_string(count++));
+  feed->CountRejectionsIn(&context_.metrics->rows_rejected);
   if (!context_.feed->Add(feed)) return false;
   feed_ = std::move(feed);
   return true;
@@ -174,6 +175,8 @@ Status TableSync::Copy(SegmentAssembler* assembler) {
     VFDW_RETURN_IF_ERROR(KeepGoing());
     VFDW_RETURN_IF_ERROR(assembler->Add(batch));
     collection_->progress().done += batch.rows();
+    context_.metrics->rows_copied.Add(batch.rows());
+    context_.metrics->rows_rejected.Add(batch.rejected_rows);
     return {};
   }));
   const double seconds = SecondsSince(start_ns);
@@ -228,6 +231,7 @@ Status TableSync::Serve() {
   if (!touched) return Status(ErrorCode::CANCELED, "the work on the source was stopped");
   VFDW_RETURN_IF_ERROR(status);
   is_serving_ = true;
+  context_.metrics->builds.Add();
   if (context_.checkpointer != nullptr) context_.checkpointer->Soon();
   const std::string rejections = [&] {
     MutexLock lock(feed_->incarnation()->mu);

@@ -23,6 +23,7 @@
 #include <memory>
 #include <string>
 
+#include "daemon/base/metrics.h"
 #include "daemon/base/status.h"
 #include "daemon/collection/compactor.h"
 #include "daemon/source/change_feed.h"
@@ -39,6 +40,7 @@ struct SyncContext {
   ChangeFeed* feed = nullptr;
   ChangeApplier* applier = nullptr;
   Checkpointer* checkpointer = nullptr;  // may be null, for tests
+  Metrics* metrics = nullptr;
   FileSystem* files = nullptr;
   std::string scratch;    // directory of files that mean nothing after a crash
   std::string slot_name;  // of the permanent slot; those of copies are called after it

@@ -84,6 +84,8 @@ SELECT refused(s) FROM unnest(ARRAY[
   $$create_collection('x', 'docs', 'embedding', index => 'btree')$$,
   $$create_collection('x', 'docs', 'embedding', daemon => '')$$,
   $$create_collection('x', 'docs', 'embedding', daemon => ' ')$$,
+  $$create_collection('x', 'docs', 'embedding', daemon => 'no such é"')$$,
+  $$alter_collection('c_docs', daemon => 'a/b')$$,
   $$create_collection('x', 'docs', 'embedding', include => '{{title,year}}')$$,
   $$create_collection('x', 'docs', 'embedding', key_columns => '{{id},{code}}')$$,
   $$create_collection('x', 'docs', 'embedding', key_columns => '{}')$$,

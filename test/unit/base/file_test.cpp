@@ -113,6 +113,15 @@ TEST_F(FileTest, AFileThatIsTooLargeIsNotRead) {
   EXPECT_EQ(*ReadWholeFile(files_, Path("a"), 5), "12345");
 }
 
+TEST_F(FileTest, WhatIsNoRegularFileIsRefusedWithoutWaiting) {
+  ASSERT_EQ(mkfifo(Path("fifo").c_str(), 0600), 0);
+  for (const std::string& path : {Path("fifo"), directory_, std::string("/dev/null")}) {
+    const auto bytes = ReadWholeFile(files_, path, 100);
+    ASSERT_FALSE(bytes.ok()) << path;
+    EXPECT_EQ(bytes.status().detail(), "It is not a regular file.");
+  }
+}
+
 TEST_F(FileTest, ALockHoldsThePidAndRefusesASecondOwner) {
   Result<FileLock> first = files_.Lock(Path("lock"));
   ASSERT_TRUE(first.ok());

@@ -50,6 +50,22 @@ std::optional<SignalEvent> SendAndWait(Signals* signals, int signal) {
   _exit(signals->Next().has_value() ? 3 : 0);
 }
 
+// What somebody writes to a descriptor that he takes for his own, such as a log.
+[[noreturn]] void BytesThatAreNoSignalsAreIgnored() {
+  const int lowest = dup(STDERR_FILENO), pipe_end = dup(STDERR_FILENO);
+  close(lowest);
+  close(pipe_end);
+  Result<Signals> signals = Signals::Catch();  // takes the lowest two
+  constexpr char kLine[] = "[info] starting";
+  if (!signals.ok() || write(pipe_end, kLine, sizeof(kLine) - 1) <= 0) _exit(1);
+  if (signals->Next().has_value()) _exit(2);
+  _exit(SendAndWait(&*signals, SIGHUP) == SignalEvent::kReload ? 0 : 3);
+}
+
+TEST(SignalsDeathTest, BytesThatAreNoSignalsAreIgnored) {
+  EXPECT_EXIT(BytesThatAreNoSignalsAreIgnored(), testing::ExitedWithCode(0), "");
+}
+
 TEST(SignalsDeathTest, StopAndReloadArriveAsEvents) {
   EXPECT_EXIT(StopAndReloadArriveAsEvents(), testing::ExitedWithCode(0), "");
 }

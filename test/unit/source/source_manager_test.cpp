@@ -79,9 +79,10 @@ TEST(SourceManager, StopsWhileAServerIsSilent) {
   SilentServer server;
   MemoryBudget budget(1 << 30, "vectord");
   Catalog catalog;
+  Metrics metrics;
   TestData data;
   auto manager = SourceManager::Start(ConfigOf({server.dsn()}), &catalog, &budget, data.dir.get(),
-                                      &data.files);
+                                      &data.files, &metrics);
   ASSERT_TRUE(manager.ok());
   EXPECT_FALSE((*manager)->AllSynced());
   const auto start = steady_clock::now();
@@ -92,34 +93,51 @@ TEST(SourceManager, StopsWhileAServerIsSilent) {
 TEST(SourceManager, SaysWhyADatabaseCannotBeFollowed) {
   MemoryBudget budget(1 << 30, "vectord");
   Catalog catalog;
+  Metrics metrics;
   TestData data;
   auto manager = SourceManager::Start(ConfigOf({"host=/nonexistent dbname=app password=sesame"}),
-                                      &catalog, &budget, data.dir.get(), &data.files);
+                                      &catalog, &budget, data.dir.get(), &data.files, &metrics);
   ASSERT_TRUE(manager.ok());
+  EXPECT_EQ(metrics.sources.value(), 1);
   std::string detail;
   WaitUntil([&] {
     detail = catalog.Find("app", "public", "docs").status().detail();
     return detail.find("/nonexistent") != std::string::npos;
   });
   EXPECT_EQ(detail.find("sesame"), std::string::npos);
+  EXPECT_GE(metrics.source_failures.value(), 1u);
+  EXPECT_EQ(metrics.sources_connected.value(), 0);
 }
 
 TEST(SourceManager, TwoSourcesOfOneDatabaseAreRefused) {
   MemoryBudget budget(1 << 30, "vectord");
   Catalog catalog;
+  Metrics metrics;
   TestData data;
   const auto manager =
       SourceManager::Start(ConfigOf({"host=/a dbname=app", "postgresql://someone@localhost/app"}),
-                           &catalog, &budget, data.dir.get(), &data.files);
+                           &catalog, &budget, data.dir.get(), &data.files, &metrics);
   EXPECT_EQ(manager.status().code(), ErrorCode::BAD_CONFIG);
+}
+
+TEST(SourceManager, AConnectionStringThatCannotBeReadIsRefusedAndNotShown) {
+  for (const char* dsn :
+       {"foo=bar", "password=open sesame", "postgresql://[sesame", "dbname='app"}) {
+    const Status status = SourceManager::Check(ConfigOf({"dbname=other", dsn}));
+    EXPECT_EQ(status.code(), ErrorCode::BAD_CONFIG) << dsn;
+    EXPECT_NE(status.message().find("number 2"), std::string::npos) << status.ToString();
+    EXPECT_EQ(status.ToString().find("sesame"), std::string::npos) << status.ToString();
+  }
+  EXPECT_TRUE(SourceManager::Check(ConfigOf({"dbname=app", "postgresql://h/other"})).ok());
 }
 
 TEST(SourceManager, WithoutSourcesAllIsSynced) {
   MemoryBudget budget(1 << 30, "vectord");
   Catalog catalog;
+  Metrics metrics;
   TestData data;
   const auto manager =
-      SourceManager::Start(Config(), &catalog, &budget, data.dir.get(), &data.files);
+      SourceManager::Start(Config(), &catalog, &budget, data.dir.get(), &data.files, &metrics);
   ASSERT_TRUE(manager.ok());
   EXPECT_TRUE((*manager)->AllSynced());
 }
@@ -134,13 +152,16 @@ TEST(BuildQueue, AFailedBuildIsTriedAgainUntilItIsCancelled) {
   source.definition = collection->definition();
   PosixFileSystem files;
   ChangeApplier applier([](uint32_t) { return std::vector<uint32_t>(); }, nullptr);
-  ChangeFeed feed({source.dsn, "vectord", "/tmp/unused", nullptr}, &applier, &budget, &files);
+  ChangeFeed feed({source.dsn, "vectord", "/tmp/unused", nullptr, nullptr}, &applier, &budget,
+                  &files);
   ASSERT_TRUE(feed.Start().ok());
   feed.Need();
   SyncContext context;
   context.feed = &feed;
   context.applier = &applier;
   context.files = &files;
+  Metrics metrics;
+  context.metrics = &metrics;
   auto queue = BuildQueue::Start();
   ASSERT_TRUE(queue.ok());
   const auto job = std::make_shared<BuildJob>(collection, source, &context);

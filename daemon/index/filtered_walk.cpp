@@ -6,6 +6,7 @@
 
 #include "daemon/index/exact_scan.h"
 #include "daemon/index/hnsw_steps.h"
+#include "daemon/kernel/row_bits.h"
 
 namespace vectord {
 namespace {
@@ -124,9 +125,10 @@ class AllowedWalk {
     }
     for (uint32_t i = 0; i < count && met_ < graph.bottom_degree; i++) {
       if (Allowed(links[i]) || !walk_.scratch->visited.Visit(links[i])) continue;
-      const uint32_t* const behind = graph.BottomLinks(links[i]);
-      for (uint32_t j = 0; j < graph.bottom_degree && behind[j] != kNoLink; j++)
-        if (Allowed(behind[j])) Meet(behind[j]);
+      uint32_t* const behind = walk_.scratch->behind.data();
+      const size_t allowed = select_(walk_.params.allowed_rows, graph.BottomLinks(links[i]),
+                                     graph.bottom_degree, behind);
+      for (size_t j = 0; j < allowed; j++) Meet(behind[j]);
     }
     Compare();
   }
@@ -155,6 +157,7 @@ class AllowedWalk {
   const Query& query_;
   HeapBeam beam_;
   const uint32_t effort_;
+  const SelectRows select_ = ActiveRowBits().select;
   double share_ = 1;  // of the allowed rows in all
   size_t met_ = 0;    // rows of this hop
   uint64_t met_in_all_ = 0, met_allowed_ = 0;
@@ -184,6 +187,7 @@ Status WalkAllowedRows(const HnswGraph& graph, const VectorStore& store, vfdw_me
   const size_t most_met = std::max(2 * size_t{graph.bottom_degree}, size_t{graph.upper_degree});
   scratch->met.resize(most_met);
   scratch->keys.resize(most_met);
+  scratch->behind.resize(graph.bottom_degree + kSelectSlack);
   const Walk walk{graph, store, params, scratch, stats};
   const Outcome outcome = Search(walk, metric, query, rows_allowed, effort, out);
   if (outcome != Outcome::kFound) out->clear();

@@ -53,11 +53,12 @@ struct WalkScratch {
   std::vector<KeyedRow> frontier;
   std::vector<uint32_t> met;
   std::vector<float> keys;
+  std::vector<uint32_t> behind;  // allowed rows two links away, of filtered walks
 
   size_t memory_bytes() const {
     return sizeof(*this) + visited.memory_bytes() +
            sizeof(KeyedRow) * (nearest.capacity() + frontier.capacity()) +
-           sizeof(uint32_t) * (met.capacity() + keys.capacity());
+           sizeof(uint32_t) * (met.capacity() + keys.capacity() + behind.capacity());
   }
 };
 

@@ -102,8 +102,29 @@ struct OfFloat64 : Of64 {
   }
 };
 
+size_t Select(const uint64_t* set, const uint32_t* rows, size_t count, uint32_t* out) {
+  constexpr size_t kAtOnce = 8;
+  const __m256i one = _mm256_set1_epi32(1);
+  size_t selected = 0, i = 0;
+  for (; i + kAtOnce <= count; i += kAtOnce) {
+    const __m256i some = Load(reinterpret_cast<const char*>(rows + i));
+    const __m256i is_none = _mm256_cmpeq_epi32(some, _mm256_set1_epi32(-1));
+    if (_mm256_testz_si256(is_none, is_none) == 0) break;
+    const __m256i words =
+        _mm256_i32gather_epi32(reinterpret_cast<const int*>(set), _mm256_srli_epi32(some, 5), 4);
+    const __m256i bits = _mm256_sllv_epi32(one, _mm256_and_si256(some, _mm256_set1_epi32(31)));
+    const __m256i in_set = _mm256_cmpeq_epi32(_mm256_and_si256(words, bits), bits);
+    auto left = static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(in_set)));
+    for (; left != 0; left &= left - 1)
+      out[selected++] = rows[i + static_cast<size_t>(__builtin_ctz(left))];
+  }
+  for (; i < count && rows[i] != kNoRow; i++)
+    if ((set[rows[i] / 64] >> rows[i] % 64 & 1) != 0) out[selected++] = rows[i];
+  return selected;
+}
+
 constexpr RowBitsKernels kKernels = {Range<Of8>,       Range<Of16>,      Range<Of32>, Range<Of64>,
-                                     Range<OfFloat32>, Range<OfFloat64>, Count};
+                                     Range<OfFloat32>, Range<OfFloat64>, Count,       Select};
 
 }  // namespace
 

@@ -27,13 +27,21 @@ struct One {
   }
 };
 
+size_t Select(const uint64_t* set, const uint32_t* rows, size_t count, uint32_t* out) {
+  size_t selected = 0;
+  for (size_t i = 0; i < count && rows[i] != kNoRow; i++)
+    if ((set[rows[i] / 64] >> rows[i] % 64 & 1) != 0) out[selected++] = rows[i];
+  return selected;
+}
+
 constexpr RowBitsKernels kKernels = {Range<One<uint8_t, uint8_t>>,
                                      Range<One<uint16_t, uint16_t>>,
                                      Range<One<uint32_t, uint32_t>>,
                                      Range<One<uint64_t, uint64_t>>,
                                      Range<One<float, uint32_t>>,
                                      Range<One<double, uint64_t>>,
-                                     Count};
+                                     Count,
+                                     Select};
 
 }  // namespace
 

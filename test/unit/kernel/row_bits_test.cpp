@@ -97,5 +97,24 @@ TEST(RowBits, BitsAreCounted) {
   }
 }
 
+TEST(RowBits, RowsOfASetAreSelectedInTheirOrderUpToTheFirstThatIsNone) {
+  std::mt19937 random(5);
+  std::vector<uint64_t> set(40);
+  for (uint64_t& word : set) word = uint64_t{random()} << 32 | random();
+  for (int turn = 0; turn < 500; turn++) {
+    std::vector<uint32_t> rows(random() % 70);
+    for (uint32_t& row : rows) row = random() % (turn % 3 == 0 ? 30 : 64 * 40);
+    if (turn % 2 == 0 && !rows.empty()) rows[random() % rows.size()] = kNoRow;
+    std::vector<uint32_t> expected;
+    for (size_t i = 0; i < rows.size() && rows[i] != kNoRow; i++)
+      if ((set[rows[i] / 64] >> rows[i] % 64 & 1) != 0) expected.push_back(rows[i]);
+    for (const auto& [name, kernels] : OfThisCpu()) {
+      std::vector<uint32_t> found(rows.size() + kSelectSlack);
+      found.resize(kernels->select(set.data(), rows.data(), rows.size(), found.data()));
+      EXPECT_EQ(found, expected) << name;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace vectord

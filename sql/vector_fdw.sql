@@ -87,6 +87,14 @@ CREATE FUNCTION vector_fdw.stored_vector(vector anyelement, dimensions integer) 
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'vfdw_stored_vector_as_array';
 COMMENT ON FUNCTION vector_fdw.stored_vector(anyelement, integer) IS 'the vector as a collection of these dimensions (0: of any) holds it; NULL if it rejects it';
 
+-- For vectord, which copies a table's vectors by it.
+CREATE FUNCTION vector_fdw.packed_vector(real[]) RETURNS bytea
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vfdw_packed_vector';
+COMMENT ON FUNCTION vector_fdw.packed_vector(real[]) IS 'the array in the binary format that vectord reads fastest';
+CREATE FUNCTION vector_fdw.packed_vector(double precision[]) RETURNS bytea
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vfdw_packed_vector';
+COMMENT ON FUNCTION vector_fdw.packed_vector(double precision[]) IS 'the array, in single precision, in the binary format that vectord reads fastest';
+
 CREATE FOREIGN DATA WRAPPER vector_fdw
 	HANDLER vector_fdw.handler VALIDATOR vector_fdw.validator;
 COMMENT ON FOREIGN DATA WRAPPER vector_fdw IS 'shows collections of vectord as foreign tables';

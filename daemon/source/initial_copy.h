@@ -64,6 +64,7 @@ class InitialCopy {
  private:
   Status TakeSnapshot(const std::string& snapshot);
   Status LockTable(const std::string& storage);
+  Status ChooseValues();
   Status CheckStructure();
   Status PlanRanges();
   Status CountRows();
@@ -82,6 +83,7 @@ class InitialCopy {
   std::string relation_;  // as it stands in FROM
   std::string vector_;    // the vector column, quoted
   std::string columns_;   // all columns, quoted, in the order of the definition
+  std::string values_;    // the same as they are copied
   std::vector<BlockRange> ranges_;
   bool by_ranges_ = true;  // false: something in the tree has no blocks to speak of
   uint64_t table_bytes_ = 0;

@@ -101,6 +101,16 @@ bool DecodeFloat8Elements(const char* from, uint32_t count, float* out) {
   return (odd_length | unfinished) == 0;
 }
 
+bool DecodeFloats(const char* from, uint32_t count, float* out) {
+  uint32_t unfinished = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    const uint32_t bits = LoadBig32(from + i * 4);
+    unfinished |= (bits & kExponentMask) == kExponentMask;
+    memcpy(out + i, &bits, sizeof(bits));
+  }
+  return unfinished == 0;
+}
+
 VectorFault DecodeArray(std::string_view value, size_t element_bytes, uint32_t dimensions,
                         float* out, std::string* reason) {
   if (value.size() < kArrayHeadBytes) return Malformed(reason, "the array's head ends early");
@@ -140,6 +150,8 @@ VectorFault DecodePgvector(std::string_view value, size_t element_bytes, uint32_
     return Malformed(reason, "the vector has not as many elements as it says");
   if (count != dimensions) return RejectDimensions(reason, count, dimensions);
   const char* const elements = value.data() + kPgvectorHeadBytes;
+  if (element_bytes == sizeof(float) && DecodeFloats(elements, count, out))
+    return VectorFault::kNone;
   for (uint32_t i = 0; i < count; i++) {
     out[i] = element_bytes == sizeof(float) ? FloatFromBits(LoadBig32(elements + i * 4))
                                             : HalfToFloat(LoadBig16(elements + i * 2));
@@ -147,6 +159,10 @@ VectorFault DecodePgvector(std::string_view value, size_t element_bytes, uint32_
   }
   return VectorFault::kNone;
 }
+
+// array_send() begins with 16 zero bits, for an array has few dimensions; vector_send(), as which
+// packed_vector() writes, with the number of elements, and of those there are some.
+bool IsPacked(std::string_view value) { return value.size() >= 2 && LoadBig16(value.data()) != 0; }
 
 }  // namespace
 
@@ -173,9 +189,10 @@ VectorFault DecodeVector(VectorSource source, std::string_view value, uint32_t d
                          float* out, std::string* reason) {
   switch (source) {
     case VectorSource::kReal:
-      return DecodeArray(value, sizeof(float), dimensions, out, reason);
     case VectorSource::kDouble:
-      return DecodeArray(value, sizeof(double), dimensions, out, reason);
+      if (IsPacked(value)) return DecodePgvector(value, sizeof(float), dimensions, out, reason);
+      return DecodeArray(value, source == VectorSource::kReal ? sizeof(float) : sizeof(double),
+                         dimensions, out, reason);
     case VectorSource::kPgvector:
       return DecodePgvector(value, sizeof(float), dimensions, out, reason);
     case VectorSource::kPgvectorHalf:

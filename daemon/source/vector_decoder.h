@@ -1,10 +1,10 @@
 // vector_decoder.h - vectors as PostgreSQL's binary send functions write them.
 //
-// real[] and double precision[] come as array_send() writes them, pgvector's types as
-// vector_send() and halfvec_send() do. Pure functions of bytes from outside: any input is safe,
-// and whatever is not a vector of finite float32 elements is refused with the reason. Elements of
-// double precision are rounded to float32; one that is too large for it is refused, one that is
-// too small becomes 0.
+// real[] and double precision[] come as array_send() writes them, or as the extension's
+// packed_vector() does (fdw/vector_value.c), pgvector's types as vector_send() and halfvec_send()
+// do. Pure functions of bytes from outside: any input is safe, and whatever is not a vector of
+// finite float32 elements is refused with the reason. Elements of double precision are rounded to
+// float32; one that is too large for it is refused, one that is too small becomes 0.
 #ifndef VECTORD_SOURCE_VECTOR_DECODER_H
 #define VECTORD_SOURCE_VECTOR_DECODER_H
 

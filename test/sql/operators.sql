@@ -77,3 +77,13 @@ FROM pg_operator o JOIN pg_proc p ON p.oid = o.oprcode
 JOIN pg_depend d ON d.classid = 'pg_operator'::regclass AND d.objid = o.oid AND d.deptype = 'e'
 JOIN pg_extension x ON x.oid = d.refobjid AND x.extname = 'vector_fdw'
 ORDER BY 2, 1;
+
+-- What vectord copies tables by: finite elements in single precision, big-endian after their number; all else
+-- as array_send() has it, for vectord to say what is wrong.
+SELECT vector_fdw.packed_vector('{1,-2.5}'::real[]) AS of_real,
+       vector_fdw.packed_vector('[5:6]={1,0.1}'::float8[]) AS of_double;
+SELECT packed = array_send(v) AS as_sent, v
+FROM (VALUES ('{}'::real[]), ('{1,NULL}'), ('{NaN}'), ('{{1,2}}')) AS t(v), vector_fdw.packed_vector(v) packed;
+SELECT vector_fdw.packed_vector('{1e39}'::float8[]) = array_send('{1e39}'::float8[]) AS too_large;
+SELECT length(vector_fdw.packed_vector(array_fill(1::real, ARRAY[65535]))) AS longest,
+       length(vector_fdw.packed_vector(array_fill(1::real, ARRAY[65536]))) AS longer;

@@ -47,6 +47,16 @@ TEST(VectorDecoder, ReadsPgvector) {
             (std::vector<float>{1, -2.5f}));
 }
 
+TEST(VectorDecoder, ReadsPackedArrays) {
+  for (const VectorSource source : {VectorSource::kReal, VectorSource::kDouble}) {
+    EXPECT_EQ(Decode(source, Pgvector({1, -2.5f}), 2).values, (std::vector<float>{1, -2.5f}));
+    EXPECT_EQ(Decode(source, Pgvector({1, -2.5f}), 3).reason,
+              "the vector has 2 dimensions instead of 3");
+    EXPECT_EQ(Decode(source, Pgvector({1, NAN}), 2).reason, "element 2 is NaN");
+    EXPECT_EQ(Decode(source, Pgvector({1, 2}).substr(0, 7), 2).fault, VectorFault::kMalformed);
+  }
+}
+
 TEST(VectorDecoder, RejectsElementsThatAreNoNumbers) {
   EXPECT_EQ(Decode(VectorSource::kReal, RealArray({1, 2, NAN}), 3).reason, "element 3 is NaN");
   EXPECT_EQ(Decode(VectorSource::kReal, RealArray({-kInfinity, 2}), 2).reason,

@@ -31,8 +31,8 @@ struct CodeTruths {
   size_t rows_tested = 0;             // one by one, so far
   std::vector<uint8_t> yes, unknown;  // bytes of 0 or 1 by code; empty until it pays
   bool any_unknown = false;
-  std::vector<uint16_t>
-      few;  // the codes for which it is true, if these are few and none is unknown
+  // The codes for which it is true; empty: there are none, or more than a few.
+  std::vector<uint16_t> few;
 };
 
 // Bit i: flags[codes[i]], of count codes, at most 64.
@@ -314,6 +314,8 @@ Result<std::vector<uint64_t>> Filter::Evaluate(const FilteredRows& rows,
   return passing;
 }
 
-size_t Filter::memory_bytes() const { return sizeof(*this) + MemoryOf(root_); }
+size_t Filter::memory_bytes() const {
+  return sizeof(*this) + MemoryOf(root_) + identity_.capacity();
+}
 
 }  // namespace vectord

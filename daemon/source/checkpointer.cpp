@@ -233,17 +233,17 @@ void Checkpointer::Settle() {
 }
 
 bool Checkpointer::SettleFeed(const Unsettled& unsettled) {
-  for (const auto& [file, vectors] : unsettled.files) {
+  for (const CollectionStore::UnsettledFile& file : unsettled.files) {
     Status status;
     for (;;) {
-      status = WithRefusedMemory("check files", [&] { return vectors->Settle(&stopping_); });
+      status = WithRefusedMemory("check files", [&] { return file.vectors->Settle(&stopping_); });
       if (status.code() != ErrorCode::OUT_OF_MEMORY) break;
       LogStatus({unsettled.feed->incarnation()->collection()->name()}, status);
       if (!SleepUnlessStopped(kRetryAfter)) return false;
     }
     if (stopping_) return false;
     if (status.ok()) continue;
-    ReportDamage(unsettled.feed.get(), file, status);
+    ReportDamage(unsettled.feed.get(), file.file, status);
     return true;
   }
   applier_->AllowMerges(unsettled.feed);

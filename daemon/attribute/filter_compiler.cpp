@@ -253,18 +253,13 @@ Result<FilterColumn> FindColumn(const FilterNode& wire, const std::vector<Filter
                 "column \"" + wire.column + "\" of a filter is not in the collection");
 }
 
-void AppendPiece(std::string_view piece, std::string* out) {
-  *out += std::to_string(piece.size()) + ":";
-  *out += piece;
-}
-
 // All that a node says, and of which column; columns may have changed their names.
 void AppendIdentity(const FilterNode& wire, size_t column, uint32_t type_oid, std::string* out) {
   for (const uint64_t number :
        {uint64_t{wire.kind}, uint64_t{wire.arity}, uint64_t{column}, uint64_t{type_oid},
         uint64_t{wire.has_null}, uint64_t{wire.element}, uint64_t{wire.values.size()}})
     *out += std::to_string(number) + ",";
-  for (const std::string& value : wire.values) AppendPiece(value, out);
+  for (const std::string& value : wire.values) *out += std::to_string(value.size()) + ":" + value;
 }
 
 }  // namespace

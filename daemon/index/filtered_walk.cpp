@@ -11,6 +11,8 @@
 namespace vectord {
 namespace {
 
+static_assert(kNoLink == kNoRow);  // a list of links ends as SelectRows has it
+
 enum class Outcome { kFound, kGaveUp, kCancelled };
 
 // Rows nearest to the query that the look around ends with. It meets about ten times as many, of

@@ -7,12 +7,7 @@
 #ifndef __AVX512VNNI__
 #error "compile this file with -mavx512vnni"
 #endif
-// GCC 12's own header leaves the ignored operand of some intrinsics unset and then warns of it.
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#ifndef __clang__
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <immintrin.h>
+#include "daemon/kernel/avx512_intrinsics.h"
 
 namespace vectord {
 namespace {

@@ -20,8 +20,7 @@ constexpr struct {
 } kIsaNames[] = {{Isa::kScalar, "scalar"}, {Isa::kAvx2, "avx2"}, {Isa::kAvx512, "avx512"}};
 
 #if defined(__x86_64__)
-// Conversions of halves: every CPU with AVX2 has them, and counts bits, but an emulated one might
-// not.
+// Conversions of halves: every CPU with AVX2 has them, but an emulated one might not.
 bool HasF16c() {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
   return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;

@@ -7,13 +7,7 @@
 #ifndef __AVX512F__
 #error "compile this file with -mavx512f -mavx512bw -mavx512vl -mavx512dq"
 #endif
-// GCC 12's own header leaves the ignored operand of some intrinsics unset and then warns of it.
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#ifndef __clang__
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <immintrin.h>
-
+#include "daemon/kernel/avx512_intrinsics.h"
 #include "daemon/kernel/distance_loops.h"
 
 namespace vectord {

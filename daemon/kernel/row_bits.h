@@ -18,8 +18,8 @@ namespace vectord {
 
 // Bit i of out[i / 64] says whether low <= number i <= low + span, for 64 * words numbers of a type
 // that stand one after the other, anyhow aligned. Signs make no difference: all is modulo 2 to the
-// power of the type's bits, of which low and span have no more. Of floats
-// their OrderedKey() is compared (ordered_key.h).
+// power of the type's bits, and what low and span have beyond them does not count. Of floats their
+// OrderedKey() is compared (ordered_key.h).
 using RangeBits = void (*)(const char* numbers, size_t words, uint64_t low, uint64_t span,
                            uint64_t* out);
 

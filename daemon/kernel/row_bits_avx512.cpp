@@ -7,15 +7,9 @@
 #ifndef __AVX512BW__
 #error "compile this file with -mavx512f -mavx512bw -mavx512vl -mavx512dq -mpopcnt"
 #endif
-// GCC 12's own header leaves the ignored operand of some intrinsics unset and then warns of it.
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#ifndef __clang__
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <immintrin.h>
-
 #include <limits>
 
+#include "daemon/kernel/avx512_intrinsics.h"
 #include "daemon/kernel/row_bits_loops.h"
 
 namespace vectord {

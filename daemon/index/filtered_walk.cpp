@@ -18,6 +18,8 @@ enum class Outcome { kFound, kGaveUp, kCancelled };
 // Rows nearest to the query that the look around ends with. It meets about ten times as many, of
 // which the share of allowed ones is taken.
 constexpr uint32_t kFewestNearby = 48, kMostNearby = 300;
+// Of rows not allowed, to begin with.
+constexpr uint32_t kFewestOthers = 4;
 constexpr uint32_t kFirstMetPerEffort = 4;
 // As common near the query as anywhere, but for chance: at least this part of the share in all.
 constexpr double kLeastLocalShare = 0.5;
@@ -31,14 +33,14 @@ class AllowedWalk {
   Outcome Run(size_t rows_allowed) {
     share_ = static_cast<double>(rows_allowed) / walk_.store.size();
     if (share_ >= kLeastPlainShare) return WalkPlainly();
-    std::vector<KeyedRow> nearby;
-    if (!LookAround(&nearby)) return Outcome::kCancelled;
+    std::vector<KeyedRow> seeds;
+    if (!LookAround(&seeds)) return Outcome::kCancelled;
     if (!AreCommonHere()) return Outcome::kGaveUp;
     walk_.scratch->visited.Start(walk_.store.size());
     beam_.Clear();
-    for (const KeyedRow& near : nearby) {
-      walk_.scratch->visited.Visit(near.row);
-      if (beam_.Accepts(near.key)) beam_.Insert(near.key, near.row, Allowed(near.row));
+    for (const KeyedRow& seed : seeds) {
+      walk_.scratch->visited.Visit(seed.row);
+      if (beam_.Accepts(seed.key)) beam_.Insert(seed.key, seed.row, Allowed(seed.row));
     }
     return WalkOverOthers(rows_allowed);
   }
@@ -50,11 +52,6 @@ class AllowedWalk {
 
   // Whether allowed rows are as common among those met as anywhere.
   bool AreCommonHere() const { return met_allowed_ >= kLeastLocalShare * share_ * met_in_all_; }
-
-  void Count(const uint32_t* rows, uint32_t count) {
-    met_in_all_ += count;
-    for (uint32_t i = 0; i < count; i++) met_allowed_ += Allowed(rows[i]);
-  }
 
   bool IsCancelled() const {
     return walk_.params.cancelled != nullptr &&
@@ -68,10 +65,11 @@ class AllowedWalk {
     // Those met first are the nearest; later a walk that finds nothing allowed has gone far.
     const uint64_t first = uint64_t{kFirstMetPerEffort} * effort_;
     uint64_t met = 0;
-    const auto on_met = [&](const uint32_t* rows, uint32_t count) {
+    const auto on_met = [&](const uint32_t* rows, const float*, uint32_t count) {
       met += count;
       if (met_in_all_ >= first) return met <= most;
-      Count(rows, count);
+      met_in_all_ += count;
+      for (uint32_t i = 0; i < count; i++) met_allowed_ += Allowed(rows[i]);
       return met_in_all_ < first || AreCommonHere();
     };
     if (!vectord::Spread(walk_, query_, Descend(walk_, query_), walk_.params.allowed_rows, &beam_,
@@ -80,18 +78,29 @@ class AllowedWalk {
     return beam_.found() < effort_ || !AreCommonHere() ? Outcome::kGaveUp : Outcome::kFound;
   }
 
-  // The rows nearest to the query, allowed or not. False: cancelled.
-  bool LookAround(std::vector<KeyedRow>* nearby) {
+  // What to begin with: the allowed rows met on the way to the rows nearest to the query, and where
+  // they are few, the nearest others, whose neighbours' neighbours lead on. False: cancelled.
+  bool LookAround(std::vector<KeyedRow>* seeds) {
     // Half as wide as what follows: measured, narrower ones more often end beside the query's
     // cluster.
-    SortedBeam beam(std::clamp(effort_ / 2, kFewestNearby, kMostNearby), walk_.scratch);
-    const auto on_met = [&](const uint32_t* rows, uint32_t count) {
-      Count(rows, count);
+    const uint32_t width = std::clamp(effort_ / 2, kFewestNearby, kMostNearby);
+    SortedBeam beam(width, walk_.scratch);
+    const auto on_met = [&](const uint32_t* rows, const float* keys, uint32_t count) {
+      met_in_all_ += count;
+      for (uint32_t i = 0; i < count; i++)
+        if (Allowed(rows[i])) seeds->push_back({keys[i], rows[i]});
       return true;
     };
-    if (!vectord::Spread(walk_, query_, Descend(walk_, query_), nullptr, &beam, on_met))
-      return false;
-    *nearby = beam.Rows();
+    const KeyedRow start = Descend(walk_, query_);
+    on_met(&start.row, &start.key, 1);
+    if (!vectord::Spread(walk_, query_, start, nullptr, &beam, on_met)) return false;
+    met_allowed_ = seeds->size();
+    size_t others = width - std::min(size_t{width - kFewestOthers}, seeds->size());
+    for (size_t i = 0; i < beam.found() && others > 0; i++) {
+      if (Allowed(beam.Row(i))) continue;
+      seeds->push_back(beam.KeyedAt(i));
+      others--;
+    }
     return true;
   }
 

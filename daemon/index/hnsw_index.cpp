@@ -16,22 +16,11 @@ constexpr double kLeastShareOfFilteredWalk = 0.01;
 // Measured with 200,000 x 128 at shares from 0.05 to 0.9: a filtered walk takes 2 to 3 times as
 // long, and few rows scanned stay in the processor's cache.
 constexpr double kFilteredAgainstUnfiltered = 4;
-// Where few are allowed, links that are missing cost recall, which a wider beam gives back: this
-// much where it was not measured.
-constexpr double kUnmeasuredWidening = 1.5;
-// Below this nothing is gained: a search then costs little more than its fixed part. Not for
-// targets that somebody named.
-constexpr size_t kLeastDefaultEffort = 40;
+// Below this little is gained: a search then costs little more than its fixed part. A filtered walk
+// costs more for each row of its beam, and finds more. Not for targets that somebody named.
+constexpr size_t kLeastDefaultEffort = 40, kLeastFilteredDefaultEffort = 20;
 // Calls for a scan.
 constexpr size_t kNoEffort = size_t{VFDW_MAX_EF_SEARCH} + 1;
-
-// An effort that somebody named is what a search of all rows needs.
-size_t WidenGivenEffort(const SearchParams& params, double share) {
-  constexpr double kSmallShare = 0.2;
-  const size_t effort = std::max(size_t{params.effort}, params.k);
-  if (params.allowed_rows == nullptr || share >= kSmallShare) return effort;
-  return static_cast<size_t>(static_cast<double>(effort) * kUnmeasuredWidening);
-}
 
 }  // namespace
 
@@ -70,10 +59,11 @@ size_t HnswIndex::ChooseEffort(double target_recall, size_t k, double share) con
       curves.EffortFor(target, plain ? static_cast<double>(k) / share : static_cast<double>(k));
   if (!unfiltered) return kNoEffort;
   const std::optional<double> factor =
-      plain ? share : curves.WideningFor(target, share, kUnmeasuredWidening);
+      plain ? share : curves.FactorFor(target, share, k);
   if (!factor) return kNoEffort;
   const double effort = std::min(std::ceil(*unfiltered * *factor), double{kNoEffort});
-  return std::max({static_cast<size_t>(effort), k, named ? 1 : kLeastDefaultEffort});
+  const size_t least = share < 1 ? kLeastFilteredDefaultEffort : kLeastDefaultEffort;
+  return std::max({static_cast<size_t>(effort), k, named ? 1 : least});
 }
 
 uint32_t HnswIndex::EffortFor(double target_recall) const {
@@ -82,7 +72,7 @@ uint32_t HnswIndex::EffortFor(double target_recall) const {
 
 Index::Plan HnswIndex::PlanSearch(const SearchParams& params, size_t rows_allowed) const {
   const double share = static_cast<double>(rows_allowed) / static_cast<double>(store().size());
-  size_t effort = params.effort != 0 ? WidenGivenEffort(params, share)
+  size_t effort = params.effort != 0 ? std::max(size_t{params.effort}, params.k)
                                      : ChooseEffort(params.target_recall, params.k, share);
   // Rows that are to be compared must be found first.
   if (graph_.codes && params.oversample > 0)

@@ -55,12 +55,7 @@ class SortedBeam {
   // The best `count` rows are the first so many of Row(). REQUIRES: count <= found().
   void PutFirst(size_t) {}
   uint32_t Row(size_t i) const { return rows_[i].row & ~kUnexpanded; }
-  // A copy of what it holds.
-  std::vector<KeyedRow> Rows() const {
-    std::vector<KeyedRow> rows = rows_;
-    for (KeyedRow& held : rows) held.row &= ~kUnexpanded;
-    return rows;
-  }
+  KeyedRow KeyedAt(size_t i) const { return {rows_[i].key, Row(i)}; }
 
  private:
   static constexpr uint32_t kUnexpanded = 0x80000000;
@@ -168,8 +163,8 @@ KeyedRow Descend(const Walk& walk, const Query& query) {
   return {key, row};
 }
 
-// Expands the beam on the bottom level until it cannot improve; calls on_met(rows, count) with the
-// rows that each hop brought, which ends the walk by false. False: ended so, or cancelled.
+// Expands the beam on the bottom level until it cannot improve; calls on_met(rows, keys, count) with
+// the rows that each hop brought, which ends the walk by false. False: ended so, or cancelled.
 template <class Query, class Beam, class Met>
 bool Spread(const Walk& walk, const Query& query, KeyedRow start, const uint64_t* allowed,
             Beam* beam, Met on_met) {
@@ -195,9 +190,9 @@ bool Spread(const Walk& walk, const Query& query, KeyedRow start, const uint64_t
       query.Prefetch(links[i]);
       met[count++] = links[i];
     }
-    if (!on_met(met, count)) return false;
     query.Keys(met, count, keys);
     walk.stats->distances_computed += count;
+    if (!on_met(met, keys, count)) return false;
     for (uint32_t i = 0; i < count; i++) {
       if (!beam->Accepts(keys[i])) continue;
       PrefetchLines(graph.BottomLinks(met[i]), link_bytes);

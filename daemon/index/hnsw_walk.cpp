@@ -17,7 +17,7 @@ template <class Beam>
 bool Search(const Walk& walk, vfdw_metric metric, const float* query, uint32_t effort,
             std::vector<Candidate>* out) {
   Beam beam(effort, walk.scratch);
-  const auto met = [](const uint32_t*, uint32_t) { return true; };
+  const auto met = [](const uint32_t*, const float*, uint32_t) { return true; };
   const auto spread = [&](const auto& keys) {
     return Spread(walk, keys, Descend(walk, keys), walk.params.allowed_rows, &beam, met);
   };

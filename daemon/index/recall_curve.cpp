@@ -104,26 +104,28 @@ std::optional<double> RecallCurves::EffortFor(double target, double k) const {
   return below * std::pow(k / below_k, slope);
 }
 
-std::optional<double> RecallCurves::WideningFor(double target, double share,
-                                                double fallback) const {
+std::optional<double> RecallCurves::FactorFor(double target, double share, size_t k) const {
   const std::optional<double> unfiltered = Main()->EffortFor(target);
   if (!unfiltered) return std::nullopt;
+  // A filtered walk begins with the allowed rows that it met around the query, whatever the effort.
+  // Beyond the limit that was measured, those are a smaller part of what is wanted.
+  const double least = k <= kMainK ? 0 : 1;
   const Measured* larger = nullptr;  // the next larger share
-  double larger_widening = fallback;
+  double larger_factor = 1;
   for (const Measured& measured : measured_) {
     if (measured.share == 1) continue;
     const std::optional<double> effort = measured.curve.EffortFor(target);
     if (!effort) return std::nullopt;
-    const double widening = std::max(1.0, *effort / *unfiltered);
+    const double factor = std::max(least, *effort / *unfiltered);
     if (share >= double{measured.share}) {
-      if (larger == nullptr) return widening;
+      if (larger == nullptr) return factor;
       const double position = LogPosition(share, larger->share, measured.share);
-      return LogInterpolate(position, larger_widening, widening);
+      return LogInterpolate(position, larger_factor, factor);
     }
     larger = &measured;
-    larger_widening = widening;
+    larger_factor = factor;
   }
-  return larger_widening;
+  return larger_factor;
 }
 
 namespace {

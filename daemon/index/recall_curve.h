@@ -69,9 +69,9 @@ class RecallCurves {
   // For the k nearest of all rows. None: no effort measured is enough. k need not be measured, nor
   // be an integer. REQUIRES: !empty().
   std::optional<double> EffortFor(double target, double k) const;
-  // How many times the effort a filter needs that lets pass this share, at least 1; fallback: where
-  // none was measured. None: no effort is enough. REQUIRES: !empty().
-  std::optional<double> WideningFor(double target, double share, double fallback) const;
+  // How many times the unfiltered effort a filter needs that lets pass this share; 1 where none was
+  // measured. None: no effort is enough. REQUIRES: !empty().
+  std::optional<double> FactorFor(double target, double share, size_t k) const;
   // The curve at k = kMainK over all rows, or null.
   const RecallCurve* Main() const;
 

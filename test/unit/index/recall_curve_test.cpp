@@ -97,14 +97,25 @@ TEST(RecallCurves, WhatALimitMissesEvenAtMostIsLeftToAScan) {
   EXPECT_GT(*curves.EffortFor(kTarget, 99), 100);
 }
 
-TEST(RecallCurves, FiltersWidenByWhatWasMeasured) {
+TEST(RecallCurves, FiltersTakeTheEffortThatWasMeasured) {
   const RecallCurves curves = ThreeLimits();
-  EXPECT_NEAR(*curves.WideningFor(kTarget, 0.2, 9), 1.5, 0.01);
-  EXPECT_NEAR(*curves.WideningFor(kTarget, 0.01, 9), 1.5, 0.01);
-  EXPECT_FALSE(curves.WideningFor(0.96, 0.2, 9).has_value());
+  EXPECT_NEAR(*curves.FactorFor(kTarget, 0.2, 10), 1.5, 0.01);
+  EXPECT_NEAR(*curves.FactorFor(kTarget, 0.01, 10), 1.5, 0.01);
+  EXPECT_FALSE(curves.FactorFor(0.96, 0.2, 10).has_value());
   RecallCurves unfiltered;
   unfiltered.Add({10, 1, CurveOf({{10, 0.99f}})});
-  EXPECT_EQ(*unfiltered.WideningFor(kTarget, 0.2, 9), 9);
+  EXPECT_EQ(*unfiltered.FactorFor(kTarget, 0.2, 10), 1);
+}
+
+TEST(RecallCurves, FiltersMayTakeLessUpToTheLimitThatWasMeasured) {
+  RecallCurves curves;
+  curves.Add({10, 1, CurveOf({{10, 0.8f}, {40, 0.95f}})});
+  curves.Add({10, 0.2f, CurveOf({{10, 0.9f}, {20, 0.95f}})});
+  curves.Add({10, 0.05f, CurveOf({{10, 0.95f}})});
+  EXPECT_NEAR(*curves.FactorFor(kTarget, 0.2, 1), 0.5, 0.01);
+  EXPECT_NEAR(*curves.FactorFor(kTarget, 0.1, 10), std::sqrt(0.5 * 0.25), 0.01);
+  EXPECT_NEAR(*curves.FactorFor(kTarget, 0.02, 10), 0.25, 0.01);
+  EXPECT_EQ(*curves.FactorFor(kTarget, 0.2, 11), 1);
 }
 
 TEST(RecallCurves, TheDefaultIsAsGoodAsIsCheap) {

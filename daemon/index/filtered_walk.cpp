@@ -20,7 +20,8 @@ enum class Outcome { kFound, kGaveUp, kCancelled };
 constexpr uint32_t kFewestNearby = 48, kMostNearby = 300;
 // Of rows not allowed, to begin with.
 constexpr uint32_t kFewestOthers = 4;
-constexpr uint32_t kFirstMetPerEffort = 4;
+// So many met first tell how common allowed rows are: fewer would often err by chance.
+constexpr uint64_t kFewestFirstMet = 160, kFirstMetPerEffort = 4;
 // As common near the query as anywhere, but for chance: at least this part of the share in all.
 constexpr double kLeastLocalShare = 0.5;
 
@@ -63,7 +64,7 @@ class AllowedWalk {
     // Twice as many as are usual when allowed rows are spread evenly.
     const auto most = static_cast<uint64_t>(effort_ * walk_.graph.bottom_degree / share_);
     // Those met first are the nearest; later a walk that finds nothing allowed has gone far.
-    const uint64_t first = uint64_t{kFirstMetPerEffort} * effort_;
+    const uint64_t first = std::max(kFewestFirstMet, kFirstMetPerEffort * effort_);
     uint64_t met = 0;
     const auto on_met = [&](const uint32_t* rows, const float*, uint32_t count) {
       met += count;

@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import tempfile
 
+WARM_UP_S = 1
+
 
 class CommandFailed(Exception):
     pass
@@ -112,24 +114,33 @@ class Cluster:
         if done.returncode != 0:
             raise CommandFailed(done.stderr.strip())
 
-    # Milliseconds of every transaction, by pgbench's own log, and transactions per second.
+    # Milliseconds of every transaction, by pgbench's own log, and transactions per second. Of a run that lasts
+    # some seconds one more comes before, which does not count: each session plans its first search, and with
+    # many clients that would be a good part of what the machine does.
     def pgbench(self, script, clients, duration, settings):
         prefix, path = os.path.join(self.work, "log"), os.path.join(self.work, "script.sql")
         with open(path, "w") as out:
             out.write(script)
+        by_time = duration[0] == "-T"
+        seconds = duration[1] + WARM_UP_S if by_time else duration[1]
         command = [os.path.join(self.bin, "pgbench"), "-n", "-M", "prepared", "-c", str(clients), "-j",
-                   str(min(clients, self.cores)), duration[0], str(duration[1]), "-l", f"--log-prefix={prefix}", "-f",
+                   str(min(clients, self.cores)), duration[0], str(seconds), "-l", f"--log-prefix={prefix}", "-f",
                    path]
         done = subprocess.run(command, env=self._with_settings(settings), capture_output=True, text=True)
         failed = [line for line in done.stderr.splitlines() if "error" in line.lower()]
         if done.returncode != 0 or failed:
             raise CommandFailed("pgbench: " + (failed[0] if failed else done.stderr.strip()))
-        times = []
+        ends = []  # (when it ended, in seconds; milliseconds it took)
         for log in glob.glob(prefix + ".*"):
             with open(log) as lines:
-                times += [int(line.split()[2]) / 1000 for line in lines]
+                for _, _, took, _, second, micros in (line.split()[:6] for line in lines):
+                    ends.append((int(second) + int(micros) / 1e6, int(took) / 1000))
             os.remove(log)
-        per_second = [line.split()[2] for line in done.stdout.splitlines() if line.startswith("tps = ")]
-        if not times or not per_second:
+        if not ends:
             raise CommandFailed("pgbench finished no transaction: " + done.stdout)
-        return times, float(per_second[0])
+        first, last = min(ends)[0], max(ends)[0]
+        begin = first + WARM_UP_S if by_time else first
+        times = [took for end, took in ends if end > begin]
+        if not times:
+            raise CommandFailed(f"pgbench finished no transaction after {WARM_UP_S} s: " + done.stdout)
+        return times, len(times) / (last - begin)

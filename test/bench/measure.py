@@ -8,7 +8,7 @@ import statistics
 
 from cluster import CommandFailed
 from progress import say
-from sides import Ours, Pgvector
+from sides import Lookup, Ours, Pgvector
 
 RECALL_WANTED = 0.98
 # Steps of some 6 %, each rounded.
@@ -70,7 +70,7 @@ class SetMeasurement:
 
     def measure_sql(self):
         arguments = (self.cluster, self.driver, self.data_set, self.settings.queries)
-        self.ours, self.pgvector = Ours(*arguments), Pgvector(*arguments)
+        self.ours, self.pgvector, self.lookup = Ours(*arguments), Pgvector(*arguments), Lookup(*arguments)
         self.load_truth()
         say("loading the table that vectord follows")
         self.ours.load()
@@ -119,7 +119,7 @@ class SetMeasurement:
         self.column("ours").update(built, effort=effort, recall=recall)
         self.column("exact").update(effort="-", recall=self.exact_recall())
         self.columns += [("ours_default", self.ours, {}), ("ours", self.ours, self.ours.settings(effort)),
-                         ("exact", self.ours, {"vector_fdw.exact": "on"})]
+                         ("exact", self.ours, {"vector_fdw.exact": "on"}), ("lookup", self.lookup, {})]
 
     # What is exact has to be so in fact; a part of the queries suffices to see it.
     def exact_recall(self):
@@ -150,6 +150,8 @@ class SetMeasurement:
             times, rates = {}, {}
             for turn in range(self.settings.rounds):
                 for name, side, session in self.columns:
+                    if name == "lookup" and clients == 1:
+                        continue
                     say(f"{clients} clients: {name}, turn {turn + 1} of {self.settings.rounds}")
                     took, rate = self.cluster.pgbench(side.script(), clients, self.settings.duration, session)
                     times.setdefault(name, []).extend(took)

@@ -112,7 +112,7 @@ class Report:
 
     def _values(self):
         for name, results in self.sets.items():
-            for column, _ in COLUMNS:
+            for column in [column for column, _ in COLUMNS] + ["lookup"]:
                 if column == "pgvector" and results.get("pgvector_missing"):
                     yield name, column, "missing", results["pgvector_missing"]
                 for measure, value in results["columns"].get(column, {}).items():

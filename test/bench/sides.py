@@ -152,3 +152,9 @@ class Pgvector(Side):
     def footprint(self):
         bytes_per_row = int(self.cluster.value("SELECT pg_relation_size('near_pgvector')")) / self.data_set.rows
         return bytes_per_row, bytes_per_row  # what is on disk has to be in memory for searches to be fast
+
+
+# What every search begins with, by itself: how PostgreSQL answers that tells what the machine is able to.
+class Lookup(Ours):
+    def search_by_number(self, number):
+        return f"SELECT v FROM {self.queries} WHERE id = {number}"

@@ -50,6 +50,17 @@ def _against_pgvector(results):
     ]
 
 
+def _many_clients(results):
+    rates = {name: [results["columns"].get(name, {}).get(f"qps_{clients}") for clients in (8, 64)]
+             for name in ("ours", "lookup")}
+    if not all(rates["ours"]):
+        return []
+    detail = "{:,.0f} against {:,.0f} per s".format(*reversed(rates["ours"]))
+    if all(rates["lookup"]):
+        detail += "; of PostgreSQL's own lookup of the query {:.2f}".format(ratio(*reversed(rates["lookup"])))
+    return [Target("SQL queries/s, 64 clients against 8", ratio(*reversed(rates["ours"])), ">=", 1, detail)]
+
+
 def _against_hnswlib(engine):
     targets = []
     for name, bound, words in (("default", 0.65, "default settings"), ("none", 1.0, "quantizer none")):
@@ -102,7 +113,7 @@ def _quantizers(quantizers):
 def targets_of_set(results):
     targets = []
     if any(name in results["columns"] for name in ("ours", "pgvector")):
-        targets += _against_pgvector(results)
+        targets += _against_pgvector(results) + _many_clients(results)
     if "engine" in results:
         targets += _against_hnswlib(results["engine"]) + _exact_scan(results["engine"])
     targets += _outside_search(results)

@@ -9,6 +9,7 @@
 # The conditions are ratios within this run, wide enough for a busy machine; CONCURRENCY_STRICT=1 holds
 # them to what a quiet one shows. CONCURRENCY_ROWS (20000), CONCURRENCY_DIMENSIONS (64) and
 # CONCURRENCY_SECONDS (2) set the size; the full one is 500000, 128 and 10.
+# alone: it compares how many queries a second are answered.
 set -euo pipefail
 
 rows=${CONCURRENCY_ROWS:-20000} dimensions=${CONCURRENCY_DIMENSIONS:-64} seconds=${CONCURRENCY_SECONDS:-2}

@@ -13,6 +13,7 @@
 #
 # INGEST_ROWS (20000), INGEST_DIMENSIONS (128), INGEST_PAIRS (5) set the size; 500000 is the full one.
 # INGEST_COPIED (40000) rows are copied. INGEST_SEED (42) is of the data.
+# alone: it compares times with and without a collection.
 set -euo pipefail
 
 rows=${INGEST_ROWS:-20000} dimensions=${INGEST_DIMENSIONS:-128} pairs=${INGEST_PAIRS:-5} copied=${INGEST_COPIED:-40000}

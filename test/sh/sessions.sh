@@ -6,6 +6,7 @@
 # work waits than there are cores, times say nothing about us; then the fastest twentieth counts.
 #
 # SESSIONS_CONNECTIONS (200), SESSIONS_ROWS (20000) and SESSIONS_LIMIT_MS (5) set the size.
+# alone: it bounds the time of a first search.
 set -euo pipefail
 
 connections=${SESSIONS_CONNECTIONS:-200}

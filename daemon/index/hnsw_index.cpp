@@ -58,8 +58,7 @@ size_t HnswIndex::ChooseEffort(double target_recall, size_t k, double share) con
   const std::optional<double> unfiltered =
       curves.EffortFor(target, plain ? static_cast<double>(k) / share : static_cast<double>(k));
   if (!unfiltered) return kNoEffort;
-  const std::optional<double> factor =
-      plain ? share : curves.FactorFor(target, share, k);
+  const std::optional<double> factor = plain ? share : curves.FactorFor(target, share, k);
   if (!factor) return kNoEffort;
   const double effort = std::min(std::ceil(*unfiltered * *factor), double{kNoEffort});
   const size_t least = share < 1 ? kLeastFilteredDefaultEffort : kLeastDefaultEffort;

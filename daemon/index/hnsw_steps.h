@@ -163,8 +163,8 @@ KeyedRow Descend(const Walk& walk, const Query& query) {
   return {key, row};
 }
 
-// Expands the beam on the bottom level until it cannot improve; calls on_met(rows, keys, count) with
-// the rows that each hop brought, which ends the walk by false. False: ended so, or cancelled.
+// Expands the beam on the bottom level until it cannot improve; calls on_met(rows, keys, count)
+// with the rows that each hop brought, which ends the walk by false. False: ended so, or cancelled.
 template <class Query, class Beam, class Met>
 bool Spread(const Walk& walk, const Query& query, KeyedRow start, const uint64_t* allowed,
             Beam* beam, Met on_met) {

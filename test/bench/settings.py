@@ -41,7 +41,7 @@ class Settings:
 
 def _sizes():
     return {
-        "full": Settings("full", [DataSet(500000, 128), DataSet(200000, 384)], 1000, ("-T", 3), 2, 5, 100000,
+        "full": Settings("full", [DataSet(500000, 128), DataSet(200000, 384)], 1000, ("-T", 4), 2, 5, 100000,
                          5000, 500, (100000, 1000000)),
         "small": Settings("small", [DataSet(50000, 128), DataSet(20000, 384)], 300, ("-T", 1), 1, 3, 20000,
                           1000, 200, (10000, 100000)),

@@ -138,17 +138,17 @@ in_mid_request() { # SIGNAL: to vectord, once a session waits for the reply of a
 	done
 	"$@"
 }
-kill -STOP "$(pid)"
+test/sandbox freeze-daemon "$SANDBOX_DIR"
 expect 'statement_timeout' 57014 - - "SET statement_timeout = 200; $SEARCH;
 	RESET statement_timeout; \\! kill -CONT $(pid)
 	SELECT WHERE false"
-kill -STOP "$(pid)"
+test/sandbox freeze-daemon "$SANDBOX_DIR"
 expect 'request_timeout' 08006 'within 200 ms' 'request_timeout' "\\! kill -CONT $(pid)
 	SELECT id FROM near LIMIT 0; $SEARCH;
-	\\! kill -STOP $(pid)
+	\\! test/sandbox freeze-daemon $SANDBOX_DIR
 	SET vector_fdw.request_timeout = 200; $SEARCH; RESET vector_fdw.request_timeout; \\! kill -CONT $(pid)
 	SELECT WHERE false"
-kill -STOP "$(pid)"
+test/sandbox freeze-daemon "$SANDBOX_DIR"
 expect 'stopped before the first query' 08001 '.' 'vectord' "ALTER SERVER vectord OPTIONS (ADD connect_timeout '200'); $SEARCH;
 	ALTER SERVER vectord OPTIONS (DROP connect_timeout); \\! kill -CONT $(pid)
 	SELECT WHERE false"
@@ -156,13 +156,13 @@ expect 'stopped before the first query' 08001 '.' 'vectord' "ALTER SERVER vector
 kill -CONT "$(pid)"
 in_mid_request sql -c "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Extension' AND query LIKE '%LIMIT 1 /* mid */%' AND pid <> pg_backend_pid()" >/dev/null &
 canceller=$!
-expect 'canceled' 57014 - - "$SEARCH; \\! kill -STOP $(pid)
+expect 'canceled' 57014 - - "$SEARCH; \\! test/sandbox freeze-daemon $SANDBOX_DIR
 	SELECT id FROM near ORDER BY v <-> '{3,3}' LIMIT 1 /* mid */; \\! kill -CONT $(pid)
 	SELECT WHERE false"
 wait $canceller
 in_mid_request kill -KILL "$(pid)" &
 killer=$!
-expect 'lost in mid-request' 08006 '.' '.' "$SEARCH; \\! kill -STOP $(pid)
+expect 'lost in mid-request' 08006 '.' '.' "$SEARCH; \\! test/sandbox freeze-daemon $SANDBOX_DIR
 	SELECT id FROM near ORDER BY v <-> '{3,3}' LIMIT 1 /* mid */; \\! test/sandbox start-daemon $SANDBOX_DIR
 	SELECT WHERE false"
 wait $killer

@@ -32,14 +32,14 @@ SQL
 is 'an open cursor goes on after another statement had no reply' '3 ERROR: 08006 40 3' "BEGIN;
 DECLARE c CURSOR FOR SELECT id FROM near ORDER BY v <-> '{1,1}' LIMIT 4500;
 MOVE 2 FROM c; FETCH 1 FROM c; SAVEPOINT a; SET vector_fdw.request_timeout = '300ms';
-\\! kill -STOP $(pid)
+\\! test/sandbox freeze-daemon $SANDBOX_DIR
 $SEARCH;
 \\! kill -CONT $(pid)
 ROLLBACK TO a; MOVE 36 FROM c; FETCH 1 FROM c; $SEARCH; COMMIT;"
 
 is 'a late reply does not hide a restart' '3 ERROR: 57014 3' "$SEARCH; SET statement_timeout = 200;
 BEGIN; DECLARE c CURSOR FOR SELECT id FROM near ORDER BY v <-> '{1,1}' LIMIT 4500; MOVE 2 FROM c;
-\\! kill -STOP $(pid)
+\\! test/sandbox freeze-daemon $SANDBOX_DIR
 $SEARCH;
 \\! kill -CONT $(pid)
 ROLLBACK; RESET statement_timeout;
@@ -62,7 +62,7 @@ is 'a cancelled statement leaves no connection behind' '0 connections 3 1 connec
 $SEARCH;
 \\! bash $SANDBOX_DIR/become 1
 SET statement_timeout = 200;
-\\! kill -STOP $(pid)
+\\! test/sandbox freeze-daemon $SANDBOX_DIR
 $SEARCH;
 \\! kill -CONT $(pid)
 \\! bash $SANDBOX_DIR/become 0

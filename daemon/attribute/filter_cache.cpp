@@ -33,10 +33,10 @@ void FilterCache::Keep(const std::string& filter, const std::vector<uint64_t>& r
                   [&](const Kept& kept) { return kept.filter == filter; }))
     return;  // another search was first
   if (kept_.size() == kMostFilters) Drop(0);
-  Result<MemoryReservation> memory = budget->Reserve(bytes, "the rows of a filter");
+  Result<MemoryReservation> memory = budget->ReserveSpare(bytes, "the rows of a filter");
   while (!memory.ok() && !kept_.empty()) {
     Drop(0);
-    memory = budget->Reserve(bytes, "the rows of a filter");
+    memory = budget->ReserveSpare(bytes, "the rows of a filter");
   }
   if (!memory.ok()) return;
   kept_.push_back(

@@ -245,7 +245,10 @@ Result<FilterColumn> FindColumn(const FilterNode& wire, const std::vector<Filter
     FilterColumn found = column;
     if (wire.type_oid == 0 || wire.type_oid == column.type_oid) return found;
     // It may be a domain over the other, or else its rows are those of before an ALTER TABLE.
-    if (column.type_oid < kFirstUserTypeOid) return OfOlderType(wire, column);
+    if (column.type_oid < kFirstUnpinnedTypeOid ||
+        (column.encoding != ValueEncoding::kFloat32Vector &&
+         EncodingOfType(wire.type_oid) != column.encoding))
+      return OfOlderType(wire, column);
     found.type_oid = wire.type_oid;
     return found;
   }

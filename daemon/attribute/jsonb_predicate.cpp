@@ -182,7 +182,7 @@ class JsonTextEqual final : public JsonPredicate {
  private:
   void TestDocument(const Nodes& nodes, uint64_t bit, JsonScratch* scratch,
                     Truth* truth) const override {
-    const JsonNode* const member = Find(nodes, scratch);
+    const JsonNode* const member = FindMember(nodes, scratch);
     if (member == nullptr || member->kind == Kind::kNull) {
       truth->unknown |= bit;  // ->> gives NULL
       return;
@@ -193,7 +193,7 @@ class JsonTextEqual final : public JsonPredicate {
     if (text == text_) truth->yes |= bit;
   }
 
-  const JsonNode* Find(const Nodes& nodes, JsonScratch* scratch) const {
+  const JsonNode* FindMember(const Nodes& nodes, JsonScratch* scratch) const {
     if (nodes[0].kind != Kind::kObject) return nullptr;
     for (uint32_t i = 1; i < nodes[0].end; i = nodes[i].end) {
       std::string_view key;

@@ -32,8 +32,8 @@ void SortedColumns::Make(const ColumnSet& columns, size_t column, ValueKind kind
   if (entry->made != nullptr) return;
   // While it is sorted, a key stands beside each row number.
   constexpr size_t kBytesToSort = 16;
-  Result<MemoryReservation> memory =
-      budget->Reserve(columns.rows() * (sizeof(uint32_t) + kBytesToSort), "the order of a column");
+  Result<MemoryReservation> memory = budget->ReserveSpare(
+      columns.rows() * (sizeof(uint32_t) + kBytesToSort), "the order of a column");
   if (!memory.ok()) return;
   auto sorted = std::make_unique<Sorted>();
   sorted->kind = kind;

@@ -27,6 +27,30 @@ constexpr BinaryKind kBinaryKinds[] = {
     {1562, ValueKind::kOpaque},      // varbit
 };
 
+struct TypeEncoding {
+  uint32_t oid;
+  ValueEncoding encoding;
+};
+// OIDs of pg_type.dat, which never change.
+constexpr TypeEncoding kTypeEncodings[] = {
+    {16, ValueEncoding::kBool},      // bool
+    {19, ValueEncoding::kText},      // name
+    {20, ValueEncoding::kInt64},     // int8
+    {21, ValueEncoding::kInt16},     // int2
+    {23, ValueEncoding::kInt32},     // int4
+    {25, ValueEncoding::kText},      // text
+    {26, ValueEncoding::kInt32},     // oid
+    {700, ValueEncoding::kFloat32},  // float4
+    {701, ValueEncoding::kFloat64},  // float8
+    {1042, ValueEncoding::kText},    // bpchar
+    {1043, ValueEncoding::kText},    // varchar
+    {1082, ValueEncoding::kInt32},   // date
+    {1083, ValueEncoding::kInt64},   // time
+    {1114, ValueEncoding::kInt64},   // timestamp
+    {1184, ValueEncoding::kInt64},   // timestamptz
+    {2950, ValueEncoding::kUuid},    // uuid
+};
+
 struct ArrayType {
   uint32_t array_oid;
   ElementType element;
@@ -56,6 +80,12 @@ ValueKind UnlessDomain(uint32_t type_oid, ValueKind kind) {
 }
 
 }  // namespace
+
+ValueEncoding EncodingOfType(uint32_t base_type_oid) {
+  for (const TypeEncoding& known : kTypeEncodings)
+    if (known.oid == base_type_oid) return known.encoding;
+  return ValueEncoding::kBinary;
+}
 
 ValueKind ValueKindOf(ValueEncoding encoding, uint32_t type_oid) {
   switch (encoding) {

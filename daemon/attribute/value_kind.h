@@ -29,6 +29,9 @@ enum class ValueKind {
   kOpaque,       // equal when the bytes are, no order
 };
 
+// How values of a type are kept; by the base type of a domain.
+vfdw::ValueEncoding EncodingOfType(uint32_t base_type_oid);
+
 // type_oid: of the type, not of a domain over it.
 ValueKind ValueKindOf(vfdw::ValueEncoding encoding, uint32_t type_oid);
 
@@ -37,6 +40,9 @@ inline bool HasOrder(ValueKind kind) { return HasEquality(kind) && kind != Value
 
 // The first OID that a type made by a user can have: FirstNormalObjectId of access/transam.h.
 constexpr uint32_t kFirstUserTypeOid = 16384;
+// The first of a type that pg_type.dat does not have: FirstGenbkiObjectId. initdb makes domains,
+// too.
+constexpr uint32_t kFirstUnpinnedTypeOid = 10000;
 
 // Types that filters know by name. OIDs of pg_type.dat, which never change.
 constexpr uint32_t kOidTypeOid = 26, kBpcharTypeOid = 1042, kJsonbTypeOid = 3802;

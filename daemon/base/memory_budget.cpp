@@ -48,6 +48,19 @@ Result<MemoryReservation> MemoryBudget::Reserve(size_t bytes, std::string_view w
   return MemoryReservation(this, bytes, what);
 }
 
+Result<MemoryReservation> MemoryBudget::ReserveSpare(size_t bytes, std::string_view what) {
+  for (const MemoryBudget* budget = this; budget != nullptr; budget = budget->parent_) {
+    const size_t used_bytes = budget->used(), limit_bytes = budget->limit();
+    const size_t most = limit_bytes - limit_bytes / 8;
+    if (used_bytes > most || bytes > most - used_bytes)
+      return Status(ErrorCode::OUT_OF_MEMORY, "not enough memory for " + std::string(what),
+                    "Asked for " + ReadableBytes(bytes) + " when " + ReadableBytes(used_bytes) +
+                        " of the limit of " + ReadableBytes(limit_bytes) + " (" + budget->name_ +
+                        ") were in use, and an eighth of it is kept for rows.");
+  }
+  return Reserve(bytes, what);
+}
+
 size_t MemoryBudget::available() const {
   size_t least = std::numeric_limits<size_t>::max();
   for (const MemoryBudget* budget = this; budget != nullptr; budget = budget->parent_) {

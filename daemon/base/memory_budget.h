@@ -60,6 +60,9 @@ class MemoryBudget {
   // what completes "not enough memory for ...". Fails with OUT_OF_MEMORY; the detail has the bytes
   // asked for, those in use and the limit of the budget that refused.
   Result<MemoryReservation> Reserve(size_t bytes, std::string_view what);
+  // For what only makes something faster: refuses also where less than an eighth of a limit would
+  // remain, which is for what cannot be done without.
+  Result<MemoryReservation> ReserveSpare(size_t bytes, std::string_view what);
 
   size_t used() const { return used_.load(std::memory_order_relaxed); }
   size_t peak() const { return peak_.load(std::memory_order_relaxed); }

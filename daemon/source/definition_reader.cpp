@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "daemon/attribute/value_kind.h"
 #include "shared/limits.h"
 #include "shared/source_names.h"
 
@@ -107,29 +108,6 @@ constexpr char kCatalogExistsQuery[] =
 // A server that does not answer the small queries of a poll within this is as good as away.
 constexpr std::chrono::milliseconds kPollTimeout{30000};
 
-struct TypeEncoding {
-  uint32_t oid;
-  ValueEncoding encoding;
-};
-// OIDs of pg_type.dat, which never change.
-constexpr TypeEncoding kTypeEncodings[] = {
-    {16, ValueEncoding::kBool},      // bool
-    {19, ValueEncoding::kText},      // name
-    {20, ValueEncoding::kInt64},     // int8
-    {21, ValueEncoding::kInt16},     // int2
-    {23, ValueEncoding::kInt32},     // int4
-    {25, ValueEncoding::kText},      // text
-    {26, ValueEncoding::kInt32},     // oid
-    {700, ValueEncoding::kFloat32},  // float4
-    {701, ValueEncoding::kFloat64},  // float8
-    {1042, ValueEncoding::kText},    // bpchar
-    {1043, ValueEncoding::kText},    // varchar
-    {1082, ValueEncoding::kInt32},   // date
-    {1083, ValueEncoding::kInt64},   // time
-    {1114, ValueEncoding::kInt64},   // timestamp
-    {1184, ValueEncoding::kInt64},   // timestamptz
-    {2950, ValueEncoding::kUuid},    // uuid
-};
 constexpr uint32_t kFloat4ArrayOid = 1021, kFloat8ArrayOid = 1022;
 
 const std::string& Text(const PgRow& row, Field field) {
@@ -308,12 +286,6 @@ Status ExplainCatalogError(const PgConnection& connection, const Status& error) 
 }
 
 }  // namespace
-
-ValueEncoding EncodingOfType(uint32_t base_type_oid) {
-  for (const TypeEncoding& known : kTypeEncodings)
-    if (known.oid == base_type_oid) return known.encoding;
-  return ValueEncoding::kBinary;
-}
 
 std::vector<ReadDefinition> DecodeDefinitions(const std::string& database, const PgRows& rows) {
   std::vector<ReadDefinition> definitions;

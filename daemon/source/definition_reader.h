@@ -54,9 +54,6 @@ Result<ReadDefinition> ReadOneDefinition(PgConnection* connection, const std::st
 // rows: the result of the query, a row for each column of each collection.
 std::vector<ReadDefinition> DecodeDefinitions(const std::string& database, const PgRows& rows);
 
-// How values of a type are kept; by the base type of a domain.
-ValueEncoding EncodingOfType(uint32_t base_type_oid);
-
 }  // namespace vectord
 
 #endif

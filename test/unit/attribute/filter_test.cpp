@@ -406,6 +406,21 @@ TEST(Filter, OnADomainNeedsTheTypeItIsOver) {
   column.Append("a");
   const ColumnSet set({column});
   EXPECT_TRUE(Has(Evaluate({equal}, {set}, columns), 0));
+  equal.type_oid = 23;  // what the column is to become
+  EXPECT_EQ(Filter::Compile({equal}, columns).status().code(), ErrorCode::NOT_READY);
+}
+
+TEST(Filter, OnADomainThatInitdbMadeIsOneOnItsType) {
+  constexpr uint32_t kCardinalNumber = 13221;  // of information_schema
+  FilterNode equal = Leaf(FilterKind::kEqual, "c", {std::string("\5\0\0\0", 4)});
+  equal.type_oid = 23;
+  EXPECT_TRUE(Filter::Compile({equal}, {{"c", ValueEncoding::kInt32, kCardinalNumber, 0}}).ok());
+}
+
+TEST(Filter, OnAVectorOfAnotherTypeAsksForNullAlone) {
+  FilterNode is_null = Leaf(FilterKind::kIsNull, "v", {});
+  is_null.type_oid = 1021;  // real[] over pgvector's type
+  EXPECT_TRUE(Filter::Compile({is_null}, {{"v", ValueEncoding::kFloat32Vector, 16400, 0}}).ok());
 }
 
 }  // namespace

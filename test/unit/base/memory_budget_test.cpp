@@ -102,6 +102,17 @@ TEST(MemoryBudget, AChildNeedsTheConsentOfItsParent) {
   EXPECT_TRUE(two.Reserve(400, "rows").ok());
 }
 
+TEST(MemoryBudget, WhatIsSpareLeavesAnEighthOfEachLimit) {
+  MemoryBudget parent(800, "vectord");
+  MemoryBudget child(1600, "collection docs", &parent);
+  Result<MemoryReservation> spare = child.ReserveSpare(700, "the order of a column");
+  ASSERT_TRUE(spare.ok());
+  EXPECT_FALSE(child.ReserveSpare(1, "the order of a column").ok());
+  EXPECT_EQ(parent.used(), 700u);
+  EXPECT_TRUE(child.Reserve(100, "rows").ok());
+  EXPECT_FALSE(child.ReserveSpare(std::numeric_limits<size_t>::max(), "all").ok());
+}
+
 TEST(MemoryBudget, ThreadsTogetherNeverExceedTheLimit) {
   MemoryBudget parent(1000, "vectord");
   MemoryBudget child(900, "child", &parent);

@@ -75,7 +75,7 @@ class CollectionStoreTest : public testing::Test {
   FaultyFileSystem files_;
   VectorPlacement placement_ = VectorPlacement::kMemory;
   TemporaryDirectory directory_;
-  const SystemClock clock_;
+  const SystemClock clock_{};
   Definition definition_ = DefinitionFor(IndexKind::kHnsw);
   SourceStamps stamps_;
   std::shared_ptr<MemoryBudget> budget_ = std::make_shared<MemoryBudget>(1 << 30, "test");

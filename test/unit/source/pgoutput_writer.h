@@ -69,18 +69,18 @@ inline std::string CommitBytes(uint64_t commit_lsn, uint64_t end_lsn) {
   return Wire("C").I8(0).I64(commit_lsn).I64(end_lsn).I64(0).bytes;
 }
 
-struct ColumnBytes {
+struct ColumnOnTheWire {
   std::string name;
   uint32_t type_oid;
   bool in_identity;
 };
 
 inline std::string RelationBytes(uint32_t id, std::string_view name,
-                                 const std::vector<ColumnBytes>& columns, char identity = 'd') {
+                                 const std::vector<ColumnOnTheWire>& columns, char identity = 'd') {
   Wire wire("R");
   wire.I32(id).CString("public").CString(name).I8(static_cast<uint8_t>(identity));
   wire.I16(columns.size());
-  for (const ColumnBytes& column : columns)
+  for (const ColumnOnTheWire& column : columns)
     wire.I8(column.in_identity ? 1 : 0).CString(column.name).I32(column.type_oid).I32(UINT32_MAX);
   return wire.bytes;
 }

@@ -33,7 +33,7 @@ class StreamModel final : public ChangeSink {
     if (info.commit_lsn < applied_) Fault("committed before what was applied: " + Name(info));
     if (!xids_.insert(static_cast<uint64_t>(info.xid)).second) Fault("came twice: " + Name(info));
     uint64_t seen = 0;
-    const Status status = transaction.ForEach([&](const Change& change) {
+    const Status status = transaction.ForEach([&](const Change& change) REQUIRES(mu_) {
       seen++;
       ApplyChange(change);
       return Status();

@@ -88,7 +88,7 @@ class TableStreamTest : public testing::Test {
     Take(RelationBytes(kTable, "docs", Columns()));
   }
 
-  static std::vector<ColumnBytes> Columns() {
+  static std::vector<ColumnOnTheWire> Columns() {
     return {{"title", 25, false}, {"id", 20, true}, {"embedding", 1021, false}};
   }
 

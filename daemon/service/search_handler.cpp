@@ -98,7 +98,7 @@ Result<std::shared_ptr<const SegmentSet>> ChooseSet(const Collection& collection
     if (set == nullptr)
       return Status(ErrorCode::SNAPSHOT_TOO_OLD, "the content that this search began with is gone",
                     "Collection \"" + collection.name() +
-                        "\" was rebuilt in between, or vectord was restarted.");
+                        "\" was changed or rebuilt in between, or vectord was restarted.");
     return set;
   }
   auto set = collection.current();

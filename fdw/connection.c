@@ -330,7 +330,10 @@ vfdw_disconnect_all(void)
 	while ((connection = hash_seq_search(&status)) != NULL)
 	{
 		for (int i = 0; i < connection->link_count; i++)
+		{
 			closed += connection->links[i].client != NULL;
+			vfdw_link_close_if_idle(&connection->links[i]);
+		}
 		retire(connection, false);
 	}
 	return closed;
@@ -454,10 +457,10 @@ guard_request(vfdw_client *client, uint64 request_id)
 		AllocSetContextCreate(CurrentMemoryContext, "vector_fdw reply", ALLOCSET_SMALL_SIZES);
 	ReplyGuard *guard = MemoryContextAllocZero(context, sizeof(ReplyGuard));
 
+	guard->context = context;
 	guard->client = client;
 	guard->request_id = request_id;
 	guard->callback.func = guard_callback;
-	guard->context = context;
 	guard->callback.arg = guard;
 	MemoryContextRegisterResetCallback(context, &guard->callback);
 	return guard;
@@ -533,11 +536,11 @@ vfdw_try_reply(VfdwConnection *connection, vfdw_client *client, uint64 request_i
 	{
 		guard->reply = reply;
 		*vfdw_reply_owner(reply) = guard;
+		return reply;
 	}
 	MemoryContextDelete(guard->context);
 	if (outcome == VFDW_PENDING)
 	{
-		return reply;
 		vfdw_client_forget(client, request_id);
 		link->silent = vfdw_client_arrivals(client) == arrivals;
 		vfdw_fill_error(why, VFDW_ERR_CONNECTION_LOST, "08006",

@@ -116,6 +116,10 @@ void CursorTable::CloseConnection(ConnectionId connection) {
   EraseWhere([connection](const Entry& entry) { return entry.connection == connection; });
 }
 
+void CursorTable::CloseClient(const std::string& client) {
+  EraseWhere([&](const Entry& entry) { return entry.client == client; });
+}
+
 void CursorTable::Expire() {
   const int64_t now_ns = clock_->SteadyNs();
   int64_t idle_timeout_ns;

@@ -65,6 +65,7 @@ class CursorTable {
   void Close(const RequestContext& owner, uint64_t id);
 
   void CloseConnection(ConnectionId connection);
+  void CloseClient(const std::string& client);
   void Expire();
   size_t size() const;
 

@@ -114,6 +114,7 @@ struct vfdw_client {
     Break(ConnectionLost());
     return Connect();
   }
+  bool HangUpIfIdle();
   bool Poll();
   Status Send(const Outgoing& out, const vfdw::ExpectedReply& expected, uint64_t* id,
               uint64_t cursor = 0);
@@ -188,6 +189,12 @@ void vfdw_client::Break(const Status& why) {
   failure_ = why;
   cursors_.clear();
   SettleAll(why);
+}
+
+bool vfdw_client::HangUpIfIdle() {
+  if (!requests_.empty() || !cursors_.empty()) return false;
+  Break(ConnectionLost());
+  return true;
 }
 
 // ---- sending
@@ -416,6 +423,16 @@ void vfdw_client_close(vfdw_client* client) noexcept { delete client; }
 
 bool vfdw_client_reconnect(vfdw_client* client, vfdw_error* error) noexcept {
   return Guarded(error, [&] { return client->Reconnect(); });
+}
+
+bool vfdw_client_hang_up_if_idle(vfdw_client* client) noexcept {
+  vfdw_error ignored;
+  bool hung_up = false;
+  (void)Guarded(&ignored, [&] {
+    hung_up = client->HangUpIfIdle();
+    return Status::Ok();
+  });
+  return hung_up;
 }
 
 int vfdw_client_descriptor(const vfdw_client* client) noexcept { return client->descriptor(); }

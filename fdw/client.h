@@ -89,6 +89,12 @@ bool vfdw_client_poll(vfdw_client* client) VFDW_NOEXCEPT;
  */
 bool vfdw_client_reconnect(vfdw_client* client, vfdw_error* error) VFDW_NOEXCEPT;
 
+/*
+ * Drops the connection if there is neither a request that nobody has taken yet nor a cursor; else
+ * returns false. A client that hung up is as one whose connection broke.
+ */
+bool vfdw_client_hang_up_if_idle(vfdw_client* client) VFDW_NOEXCEPT;
+
 /* Whether the connection broke, or was refused, since it was last started; then *error says why. */
 bool vfdw_client_has_failed(const vfdw_client* client, vfdw_error* error) VFDW_NOEXCEPT;
 

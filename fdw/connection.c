@@ -69,6 +69,7 @@ typedef struct RetiredLinks
 typedef struct ReplyGuard
 {
 	MemoryContextCallback callback;
+	MemoryContext context; /* of this alone, so that it can go before its parent */
 	vfdw_client *client;
 	uint64 request_id; /* 0: not under way any more */
 	vfdw_reply *reply;
@@ -329,7 +330,10 @@ vfdw_disconnect_all(void)
 	while ((connection = hash_seq_search(&status)) != NULL)
 	{
 		for (int i = 0; i < connection->link_count; i++)
+		{
 			closed += connection->links[i].client != NULL;
+			vfdw_link_close_if_idle(&connection->links[i]);
+		}
 		retire(connection, false);
 	}
 	return closed;
@@ -449,13 +453,16 @@ guard_callback(void *arg)
 static ReplyGuard *
 guard_request(vfdw_client *client, uint64 request_id)
 {
-	ReplyGuard *guard = palloc0(sizeof(ReplyGuard));
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "vector_fdw reply", ALLOCSET_SMALL_SIZES);
+	ReplyGuard *guard = MemoryContextAllocZero(context, sizeof(ReplyGuard));
 
+	guard->context = context;
 	guard->client = client;
 	guard->request_id = request_id;
 	guard->callback.func = guard_callback;
 	guard->callback.arg = guard;
-	MemoryContextRegisterResetCallback(CurrentMemoryContext, &guard->callback);
+	MemoryContextRegisterResetCallback(context, &guard->callback);
 	return guard;
 }
 
@@ -465,8 +472,9 @@ vfdw_free_reply(vfdw_reply *reply)
 	ReplyGuard *guard = *vfdw_reply_owner(reply);
 
 	if (guard != NULL)
-		guard->reply = NULL;
-	vfdw_reply_free(reply);
+		MemoryContextDelete(guard->context);
+	else
+		vfdw_reply_free(reply);
 }
 
 static VfdwLink *
@@ -528,8 +536,10 @@ vfdw_try_reply(VfdwConnection *connection, vfdw_client *client, uint64 request_i
 	{
 		guard->reply = reply;
 		*vfdw_reply_owner(reply) = guard;
+		return reply;
 	}
-	else if (outcome == VFDW_PENDING)
+	MemoryContextDelete(guard->context);
+	if (outcome == VFDW_PENDING)
 	{
 		vfdw_client_forget(client, request_id);
 		link->silent = vfdw_client_arrivals(client) == arrivals;
@@ -538,7 +548,7 @@ vfdw_try_reply(VfdwConnection *connection, vfdw_client *client, uint64 request_i
 						psprintf("No reply from %s within %d ms.", link->endpoint, timeout_ms),
 						"See the log of vectord, or raise vector_fdw.request_timeout.");
 	}
-	return reply;
+	return NULL;
 }
 
 vfdw_reply *

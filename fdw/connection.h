@@ -20,7 +20,8 @@ extern vfdw_client *vfdw_endpoint_client(VfdwConnection *connection, int number,
 extern vfdw_reply *vfdw_try_reply(VfdwConnection *connection, vfdw_client *client,
 								  uint64 request_id, int timeout_ms, vfdw_error *why);
 
-/* Connections of this session go away at the end of the transaction. Returns how many. */
+/* Connections of this session go away, those in use at the end of the transaction. Returns how
+ * many. */
 extern int vfdw_disconnect_all(void);
 extern void vfdw_close_retired(void);
 

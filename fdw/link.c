@@ -168,6 +168,16 @@ vfdw_link_close(VfdwLink *link)
 	release_descriptors(link->descriptors);
 }
 
+void
+vfdw_link_close_if_idle(VfdwLink *link)
+{
+	if (link->client == NULL || !vfdw_client_hang_up_if_idle(link->client))
+		return;
+	drop_wait_set(link);
+	release_descriptors(link->descriptors);
+	link->descriptors = 0;
+}
+
 /* Makes the link's client, or lets it connect anew. */
 static bool
 start_connecting(VfdwLink *link, vfdw_error *why)

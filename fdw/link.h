@@ -49,6 +49,9 @@ extern bool vfdw_link_may_come_back(const VfdwLink *link, int timeout_ms);
 extern void vfdw_link_wait(VfdwLink *link, long timeout_ms);
 
 extern void vfdw_link_close(VfdwLink *link);
+/* Hangs up, unless a request or a cursor needs the connection. The client stays valid, but the link
+ * must not be connected anew. */
+extern void vfdw_link_close_if_idle(VfdwLink *link);
 
 /* Sleeps; interruptible by the latch. */
 extern void vfdw_sleep(long timeout_ms);

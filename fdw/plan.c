@@ -340,7 +340,7 @@ plan_search(VfdwPlan *plan, PlannerInfo *root, const RelOptInfo *baserel, const 
 	/* WITH TIES and Incremental Sort look at the row after the last one. */
 	if (root->parse->limitOption == LIMIT_OPTION_WITH_TIES || list_length(root->query_pathkeys) > 1)
 		plan->slack = 1;
-	plan->continues = plan->exact || plan->slack > 0 || !is_alone(root, baserel);
+	plan->continues = conditions->local != NIL || plan->slack > 0 || !is_alone(root, baserel);
 	plan->siblings = sibling_number(root, baserel);
 }
 

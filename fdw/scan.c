@@ -9,10 +9,12 @@
  *
  * A MergeAppend asks its children for their first rows one after another. The
  * first child asked sends the requests of all its siblings before it waits for
- * its own, so the daemons work at the same time.
+ * its own, so the daemons work at the same time; unless some of them may never
+ * be asked (siblings.c).
  *
  * When the daemon is away and "on_unavailable" is "scan", local_scan.c gives
- * the rows instead; only as long as none was given.
+ * the rows instead; only as long as none was given. The daemon is not asked
+ * again for a rescan: it may cost connect_timeout each time.
  *
  * Values of a row live in row_context until the next Iterate.
  */
@@ -31,6 +33,7 @@
 #include "fdw/local_scan.h"
 #include "fdw/plan.h"
 #include "fdw/scan.h"
+#include "fdw/siblings.h"
 #include "fdw/stream.h"
 
 struct VfdwScan
@@ -55,8 +58,10 @@ struct VfdwScan
 	uint32 next_row;
 	bool at_end;
 	VfdwLocalScan *local; /* instead of the stream, when the daemon is away */
+	bool is_local;		  /* it was once, so it will be */
 
 	/* Siblings find each other here until the executor's memory goes away. */
+	bool linked;
 	dlist_node link;
 	MemoryContextCallback unlink;
 };
@@ -73,8 +78,10 @@ unlink_scan(void *arg)
 static void
 link_to_siblings(VfdwScan *scan, EState *estate)
 {
-	if (scan->plan->siblings == 0 || !scan->plan->ordered)
+	if (scan->plan->siblings == 0 || !scan->plan->ordered ||
+		!vfdw_siblings_are_asked(estate->es_plannedstmt, scan->node->ss.ps.plan))
 		return;
+	scan->linked = true;
 	dlist_push_tail(&scans_with_siblings, &scan->link);
 	scan->unlink.func = unlink_scan;
 	scan->unlink.arg = scan;
@@ -277,7 +284,8 @@ start_scan(VfdwScan *scan)
 		return;
 	fill_request(scan);
 	scan->started = true;
-	vfdw_stream_send(scan->stream);
+	if (!scan->is_local)
+		vfdw_stream_send(scan->stream);
 }
 
 static void
@@ -286,7 +294,7 @@ start_siblings(VfdwScan *scan)
 	EState *estate = scan->node->ss.ps.state;
 	dlist_iter iterator;
 
-	if (scan->plan->siblings == 0 || !scan->plan->ordered || estate->es_epq_active != NULL)
+	if (!scan->linked || estate->es_epq_active != NULL)
 		return;
 	dlist_foreach(iterator, &scans_with_siblings)
 	{
@@ -301,6 +309,18 @@ start_siblings(VfdwScan *scan)
 	}
 }
 
+/* False: there is no table to scan. */
+static bool
+open_local_scan(VfdwScan *scan)
+{
+	EState *estate = scan->node->ss.ps.state;
+	MemoryContext old_context = MemoryContextSwitchTo(estate->es_query_cxt);
+
+	scan->local = vfdw_local_scan_open(scan->plan, scan->request, scan->table, estate->es_snapshot);
+	MemoryContextSwitchTo(old_context);
+	return scan->local != NULL;
+}
+
 /*
  * Gets the next batch, or opens the local scan instead of the first. False at
  * the end.
@@ -308,32 +328,32 @@ start_siblings(VfdwScan *scan)
 static bool
 next_batch(VfdwScan *scan)
 {
-	Relation table = scan->table;
 	const vfdw_error *why;
-	MemoryContext old_context;
 
 	scan->batch = NULL;
 	scan->next_row = 0;
-	switch (vfdw_stream_next(scan->stream, &scan->batch))
-	{
-		case VFDW_STREAM_BATCH:
-			return true;
-		case VFDW_STREAM_END:
-			return false;
-		case VFDW_STREAM_UNAVAILABLE:
-			break;
-	}
-	old_context = MemoryContextSwitchTo(scan->node->ss.ps.state->es_query_cxt);
-	scan->local = vfdw_local_scan_open(scan->plan, scan->request, table,
-									   scan->node->ss.ps.state->es_snapshot);
-	MemoryContextSwitchTo(old_context);
-	if (scan->local == NULL)
+	if (scan->is_local && scan->request->nothing)
+		return false;
+	if (!scan->is_local)
+		switch (vfdw_stream_next(scan->stream, &scan->batch))
+		{
+			case VFDW_STREAM_BATCH:
+				return true;
+			case VFDW_STREAM_END:
+				return false;
+			case VFDW_STREAM_UNAVAILABLE:
+				break;
+		}
+	if (!open_local_scan(scan))
 		vfdw_throw(vfdw_stream_failure(scan->stream), scan->options);
+	if (scan->is_local)
+		return true;
+	scan->is_local = true;
 	why = vfdw_stream_failure(scan->stream);
 	ereport(NOTICE,
 			(errmsg("vector daemon of server \"%s\" is unavailable, scanning the source of "
 					"\"%s\" instead",
-					scan->options->server_name, RelationGetRelationName(table)),
+					scan->options->server_name, RelationGetRelationName(scan->table)),
 			 errdetail_internal(
 				 "%s", vfdw_printable(why->detail[0] != '\0' ? why->detail : why->message))));
 	return true;

@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "fdw/connection.h"
 #include "fdw/stream.h"
 
 /* Least rows of a continuation: a round trip costs more than these. */
@@ -298,20 +299,43 @@ note_batch(VfdwStream *stream, const vfdw_rows *rows)
 	vfdw_remember_rows(stream->request->options->tableid, (double) rows->collection_rows);
 }
 
-/* Waits for the request under way. False: the daemon is away and the caller can do without. */
+/*
+ * Waits for the request under way. NULL: the daemon is away and the caller can
+ * do without. A cursor that the daemon gave up, being idle for too long or one
+ * of too many, is replaced by a search: what it began with may still be there.
+ */
+static vfdw_reply *
+wait_for_batch(VfdwStream *stream)
+{
+	const VfdwOptions *options = stream->request->options;
+	bool tolerant = stream->request->tolerant && !stream->answered;
+	uint64 pending = stream->pending;
+	vfdw_reply *reply;
+
+	/* Both of the following drop the request themselves when they fail. */
+	stream->pending = 0;
+	if (stream->cursor == 0)
+		return vfdw_wait_reply(stream->connection, stream->client, pending, options, tolerant,
+							   &stream->failure);
+	reply = vfdw_try_reply(stream->connection, stream->client, pending, options->request_timeout_ms,
+						   &stream->failure);
+	if (reply != NULL)
+		return reply;
+	if (stream->failure.code != VFDW_ERR_SNAPSHOT_TOO_OLD)
+		vfdw_throw(&stream->failure, options);
+	stream->cursor = 0;
+	send_continuation(stream);
+	return wait_for_batch(stream);
+}
+
+/* False: the daemon is away and the caller can do without. */
 static bool
 receive_batch(VfdwStream *stream)
 {
-	bool tolerant = stream->request->tolerant && !stream->answered;
-	uint64 pending = stream->pending;
 	MemoryContext old_context = MemoryContextSwitchTo(stream->context);
-	vfdw_reply *reply;
+	vfdw_reply *reply = wait_for_batch(stream);
 	const vfdw_rows *rows;
 
-	/* vfdw_wait_reply() drops the request itself when it fails. */
-	stream->pending = 0;
-	reply = vfdw_wait_reply(stream->connection, stream->client, pending, stream->request->options,
-							tolerant, &stream->failure);
 	MemoryContextSwitchTo(old_context);
 	if (reply == NULL)
 	{

@@ -262,7 +262,7 @@ COMMENT ON FUNCTION vector_fdw.verify_collection(text, interval) IS 'compares th
 -- Closes this session's connections to vectord; returns how many there were.
 CREATE FUNCTION vector_fdw.disconnect() RETURNS integer
 LANGUAGE C VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vfdw_disconnect';
-COMMENT ON FUNCTION vector_fdw.disconnect() IS 'closes the connections of this session to vectord at the end of the transaction; returns how many';
+COMMENT ON FUNCTION vector_fdw.disconnect() IS 'closes the connections of this session to vectord, those in use at the end of the transaction; returns how many';
 
 GRANT SELECT ON vector_fdw.stat_collections, vector_fdw.stat_daemon TO PUBLIC;
 

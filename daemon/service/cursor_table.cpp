@@ -40,6 +40,9 @@ uint64_t CursorTable::Keep(const RequestContext& owner, std::unique_ptr<Cursor> 
   if (!ReserveMemory(cursor.get())) return 0;
   std::unique_ptr<Cursor> evicted;  // destroyed after the lock
   MutexLock lock(mu_);
+  // A client that leaves is noted in its requests first and gives up its cursors then: nobody
+  // would come for one that is kept after that. One cancelled later is closed with the others.
+  if (owner.cancelled) return 0;
   if (entries_.size() >= max_) {
     auto oldest = entries_.end();
     for (auto it = entries_.begin(); it != entries_.end(); ++it)
@@ -111,6 +114,10 @@ size_t CursorTable::EraseWhere(Matches matches) {
 
 void CursorTable::CloseConnection(ConnectionId connection) {
   EraseWhere([connection](const Entry& entry) { return entry.connection == connection; });
+}
+
+void CursorTable::CloseClient(const std::string& client) {
+  EraseWhere([&](const Entry& entry) { return entry.client == client; });
 }
 
 void CursorTable::Expire() {

@@ -51,7 +51,8 @@ class CursorTable {
 
   void SetLimits(size_t max, int64_t idle_timeout_ns);
 
-  // Takes the cursor in; returns its id, or 0 when there is no room or no memory for it.
+  // Takes the cursor in; returns its id, or 0 when there is no room or no memory for it, or the
+  // request was stopped.
   uint64_t Keep(const RequestContext& owner, std::unique_ptr<Cursor> cursor);
   // The cursor, now in use by the caller. SNAPSHOT_TOO_OLD when the client has none of that id,
   // INVALID_PARAMETER when another of its requests uses it.
@@ -64,6 +65,7 @@ class CursorTable {
   void Close(const RequestContext& owner, uint64_t id);
 
   void CloseConnection(ConnectionId connection);
+  void CloseClient(const std::string& client);
   void Expire();
   size_t size() const;
 

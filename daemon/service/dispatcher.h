@@ -66,6 +66,9 @@ class Dispatcher {
   bool Tick();
   // A connection ended: stops its requests and drops its cursors.
   void ConnectionGone(ConnectionId connection);
+  // A reply found its client gone: its cursors go. The request may have been taken for one of the
+  // next connection with the same descriptor, whose end ConnectionGone() would wait for.
+  void ClientGone(const std::string& client) { service_.cursors.CloseClient(client); }
 
   void BeginStop(ReplySink* sink);
   void StopRequests() { service_.in_flight.StopAll(StopReason::kShutdown); }

@@ -98,7 +98,7 @@ Result<std::shared_ptr<const SegmentSet>> ChooseSet(const Collection& collection
     if (set == nullptr)
       return Status(ErrorCode::SNAPSHOT_TOO_OLD, "the content that this search began with is gone",
                     "Collection \"" + collection.name() +
-                        "\" was rebuilt in between, or vectord was restarted.");
+                        "\" was changed or rebuilt in between, or vectord was restarted.");
     return set;
   }
   auto set = collection.current();
@@ -192,8 +192,8 @@ bool IsLongSearch(const Search& search) {
                      index.kind == IndexKind::kFlat || query.metric != index.metric;
   if (scans) return all >= kLongSearchElements;
   constexpr uint64_t kDistancesPerKeptRow = 40;
-  const auto compared =
-      static_cast<uint64_t>(static_cast<double>(query.k) * std::max(1.0, query.oversample));
+  const auto wanted = static_cast<double>(std::min<uint64_t>(query.k, set.vector_rows));
+  const auto compared = static_cast<uint64_t>(wanted * std::max(1.0, query.oversample));
   const uint64_t kept =
       std::max<uint64_t>({compared, query.ef_search, query.nprobe, MeasuredEffort(set, query)});
   const uint64_t most = std::min<uint64_t>(kept, set.vector_rows) * kDistancesPerKeptRow;

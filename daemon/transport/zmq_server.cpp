@@ -212,6 +212,7 @@ void ZmqServer::Send(const RequestContext& request, Reply reply) {
   }
   if (outcome == SendOutcome::kSent) return;
   dispatcher_->CountDropped();
+  if (outcome == SendOutcome::kGone) dispatcher_->ClientGone(request.client);
   // A client that left wants no reply. One that does not read has its queue full of replies:
   // this one is dropped rather than kept, and its request runs into the client's time-out.
   uint64_t left_out;

@@ -79,4 +79,17 @@ BEGIN; DECLARE c CURSOR FOR SELECT id FROM near ORDER BY v <-> '{1,1}' LIMIT 450
 $rounds
 \\! [ \$(ls /proc/\$BACKEND/fd | wc -l) -le \$((\$(cat $SANDBOX_DIR/before) + 8)) ] && echo few || ls /proc/\$BACKEND/fd | wc -l
 FETCH 1 FROM c; COMMIT;"
+
+# A session that connects and disconnects in one transaction needs no more descriptors than others.
+is 'disconnecting many times in one transaction' '400 3' "SELECT count(vector_fdw.disconnect()) FROM generate_series(1, 400) i
+	WHERE (SELECT id FROM near ORDER BY v <-> ARRAY[i, i]::real[] LIMIT 1) = i;
+$SEARCH;"
+
+# vectord ends a cursor that nobody uses; what it began with is still there, until the table changes.
+printf '\n[cursor]\nidle_timeout = "1s"\n' >>"$VECTORD_CONFIG"
+kill -HUP "$(pid)"
+is 'an open cursor goes on after an idle time' '13 4500' "BEGIN;
+DECLARE c CURSOR FOR SELECT id FROM near ORDER BY v <-> '{1,1}' LIMIT 4500; MOVE 12 FROM c;
+\\! sleep 2.5
+FETCH 1 FROM c; MOVE 4486 FROM c; FETCH 2 FROM c; COMMIT;"
 exit $failed

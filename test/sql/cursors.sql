@@ -59,6 +59,14 @@ SELECT g, array_agg(n.id) FROM generate_series(1, 3) g
 	CROSS JOIN LATERAL (SELECT id FROM near ORDER BY embedding <-> ARRAY[g * 100.1, 0, 0]::real[] LIMIT 3) n
 	GROUP BY g ORDER BY g;
 SELECT count(*) FROM generate_series(1, 5) g LEFT JOIN near ON near.id > 480 + g;
+-- what a request needs is freed with its reply
+BEGIN;
+DECLARE c CURSOR FOR SELECT g FROM generate_series(1, 2000) g
+	CROSS JOIN LATERAL (SELECT id FROM near ORDER BY embedding <-> ARRAY[g % 100, 0, 0]::real[] LIMIT 1) n;
+MOVE 1999 FROM c;
+SELECT count(*) > 0 AS there_is, sum(total_bytes) < 50000 AS small FROM pg_backend_memory_contexts
+	WHERE name IN ('vector_fdw stream', 'vector_fdw reply');
+ROLLBACK;
 
 SET client_min_messages = warning;
 SELECT vector_fdw.drop_collection('cursors_docs');

@@ -45,6 +45,16 @@ SELECT q, array_agg(n.id ORDER BY d) = (SELECT array_agg(id ORDER BY d)
 		(SELECT id, embedding <-> ARRAY[q, 0, 0.5]::real[] AS d FROM near ORDER BY d LIMIT 4) n
 	GROUP BY q ORDER BY q;
 SELECT (SELECT id FROM near ORDER BY embedding <-> (SELECT embedding FROM docs WHERE id = 17) LIMIT 1);
+-- a partition that is pruned while the query runs is not asked
+CREATE SERVER partitions_nobody FOREIGN DATA WRAPPER vector_fdw OPTIONS (endpoint 'ipc:///nonexistent/vectord.sock');
+CREATE FOREIGN TABLE near_3 PARTITION OF near FOR VALUES IN (3) SERVER partitions_nobody
+	OPTIONS (collection 'partitions_0', schema_name 'partitions');
+SELECT id FROM near WHERE part = (SELECT 0) ORDER BY embedding <-> '{1,0,1}' LIMIT 3;
+SELECT p, n.id FROM generate_series(0, 1) p
+	CROSS JOIN LATERAL (SELECT id FROM near WHERE part = p ORDER BY embedding <-> '{1,0,1}' LIMIT 1) n;
+SELECT id FROM near ORDER BY embedding <-> '{1,0,1}' LIMIT 3;
+DROP FOREIGN TABLE near_3;
+DROP SERVER partitions_nobody;
 -- the same through UNION ALL
 SELECT (SELECT array_agg(t) FROM (SELECT id, embedding <-> '{1,0,1}' AS d FROM near_0 UNION ALL
 		SELECT id, embedding <-> '{1,0,1}' FROM near_1 ORDER BY d LIMIT 25) t)

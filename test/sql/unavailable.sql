@@ -24,6 +24,12 @@ SELECT (SELECT array_agg(t) FROM (SELECT *, embedding <-> '{1,2}' AS d FROM near
 	= (SELECT array_agg(t) FROM (SELECT *, embedding <-> '{1,2}' AS d FROM docs ORDER BY d, id) t) AS same;
 SELECT g, array_agg(n.id) FROM generate_series(1, 3) g
 	CROSS JOIN LATERAL (SELECT id FROM near ORDER BY embedding <-> ARRAY[g, 0]::real[] LIMIT 2) n GROUP BY g ORDER BY g;
+-- it is asked and told of once, not for every rescan; what no row can pass is not scanned either
+RESET client_min_messages;
+SELECT g, n.id FROM generate_series(1, 3) g
+	CROSS JOIN LATERAL (SELECT id FROM near ORDER BY embedding <-> ARRAY[g, 0]::real[] LIMIT 1) n;
+SELECT g, n.id FROM unnest('{1,NULL,3}'::int[]) g LEFT JOIN LATERAL (SELECT id FROM near WHERE id = g OFFSET 0) n ON true;
+SET client_min_messages = warning;
 BEGIN;
 DECLARE c SCROLL CURSOR FOR SELECT id FROM near ORDER BY embedding <-> '{1,2}';
 FETCH 2 FROM c;

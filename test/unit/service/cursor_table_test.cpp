@@ -103,6 +103,25 @@ TEST_F(CursorTableTest, ClosedWhileInUseItIsGoneOnReturn) {
   EXPECT_EQ(budget.used(), 0u);
 }
 
+TEST_F(CursorTableTest, GoesWithItsClientWhateverConnectionItWasTakenFor) {
+  alice.connection = bob.connection;
+  Keep(alice);
+  const uint64_t kept = Keep(bob);
+  table.CloseClient(alice.client);
+  EXPECT_EQ(table.size(), 1u);
+  EXPECT_TRUE(Has(bob, kept));
+}
+
+TEST_F(CursorTableTest, OfARequestThatWasStoppedNoneIsKeptNorGivenUpForIt) {
+  const uint64_t kept[] = {Keep(bob), Keep(bob), Keep(bob)};
+  const long before = set.use_count();
+  alice.Stop(StopReason::kGone);
+  table.CloseConnection(alice.connection);
+  EXPECT_EQ(Keep(alice), 0u);
+  EXPECT_EQ(set.use_count(), before);
+  for (const uint64_t id : kept) EXPECT_TRUE(Has(bob, id));
+}
+
 TEST_F(CursorTableTest, GoesWithItsConnectionAndFreesTheSet) {
   Keep(alice);
   const uint64_t kept = Keep(bob);

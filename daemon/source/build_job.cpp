@@ -123,12 +123,13 @@ void BuildJob::Explain(const std::string& note) {
   Touch(&note, [&](Collection& it) { it.SetLastError(note); });
 }
 
+std::shared_ptr<TableFeed> BuildJob::serving() const {
+  MutexLock lock(mu_);
+  return serving_;
+}
+
 bool BuildJob::TakeFailure() {
-  std::shared_ptr<TableFeed> feed;
-  {
-    MutexLock lock(mu_);
-    feed = serving_;
-  }
+  const std::shared_ptr<TableFeed> feed = serving();
   if (feed == nullptr) return false;
   const Status failure = feed->failure();
   if (failure.ok()) return false;

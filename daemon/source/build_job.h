@@ -61,6 +61,9 @@ class BuildJob {
   // again after retry_delay(). The collection says why.
   bool TakeFailure();
 
+  // What follows the table since Run() has finished; null before, and after TakeFailure().
+  std::shared_ptr<TableFeed> serving() const;
+
   // REQUIRES: Run() returned kRetry, or TakeFailure() true.
   std::chrono::milliseconds retry_delay() const { return retry_delay_; }
   bool is_large() const { return is_large_; }

@@ -214,10 +214,10 @@ std::string CopyRows::KeyText() const {
   for (size_t i = 0; i < fields_.size(); i++) {
     const ColumnDefinition& column = definition_.columns[i];
     if (column.role != ColumnRole::kKey) continue;
-    if (!text.empty()) text += ", ";
+    text += text.empty() ? "(" : ", ";
     text += fields_[i].bytes < 0 ? "NULL" : ValueText(column.encoding, fields_[i].text());
   }
-  return "(" + text + ")";
+  return text + ")";
 }
 
 }  // namespace vectord

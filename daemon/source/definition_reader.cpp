@@ -35,9 +35,9 @@ enum Field : size_t {
   kBaseType,
   kBaseModifier,
   kPgvectorType,
-  kChild,      // a table that inherits from the source without being a partition
-  kUniqueKey,  // whether an index keeps the key columns unique; in a collection's first row
-  kPublication,
+  kChild,        // a table that inherits from the source without being a partition
+  kUniqueKey,    // whether an index keeps the key columns unique; in a collection's first row
+  kPublication,  // as it is now, and the table's replica identity; in a collection's first row
   kFieldCount
 };
 
@@ -72,10 +72,15 @@ SELECT c.name, c.definition_id::text, c.loaded, c.metric, c."index", c.options::
                         AND k.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))
                    = (SELECT array_agg(k::text ORDER BY k::name) FROM unnest(c.key_columns) k))
             END,
-       (SELECT hashtextextended(concat_ws(' ', p.oid, p.xmin, string_agg(
-                 concat_ws(' ', r.prrelid, r.xmin), ' ' ORDER BY r.prrelid)), 0)::text
-        FROM pg_publication p LEFT JOIN pg_publication_rel r ON r.prpubid = p.oid
-        WHERE p.pubname = ')" VFDW_PUBLICATION R"(' GROUP BY p.oid, p.xmin)
+       concat_ws(' ', (
+         SELECT hashtextextended(concat_ws(' ', p.oid, p.xmin, string_agg(
+                  concat_ws(' ', l.prrelid, l.xmin), ' ' ORDER BY l.prrelid)), 0)
+         FROM pg_publication p LEFT JOIN pg_publication_rel l ON l.prpubid = p.oid
+         WHERE p.pubname = ')" VFDW_PUBLICATION R"(' GROUP BY p.oid, p.xmin),
+         r.relreplident, CASE WHEN w.role = 1 AND w.place = 1 THEN (
+           SELECT string_agg(i.indexrelid::text, ' ' ORDER BY i.indexrelid)
+           FROM pg_index i
+           WHERE i.indrelid = r.oid AND (i.indisprimary OR i.indisreplident)) END)
 FROM vector_fdw.collection c
 LEFT JOIN pg_class r ON r.oid = c.source
 LEFT JOIN pg_namespace n ON n.oid = r.relnamespace

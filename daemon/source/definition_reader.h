@@ -25,7 +25,8 @@ struct ReadDefinition {
   // Two texts to compare with those of an earlier reading. content differs when anything does;
   // structure when what was built by the other definition is of no use for this one.
   std::string content, structure;
-  std::string publication;  // which differs when the publication has been changed
+  // Differs when the publication has been changed, or the table's replica identity.
+  std::string publication;
 };
 
 class DefinitionReader {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cctype>
 #include <cstdlib>
 #include <system_error>
 #include <thread>
@@ -34,6 +35,9 @@ constexpr char kSampleRows[] = "1000";
 // The leader holds a lock that a waiting ALTER TABLE may queue behind, and the others would queue
 // behind that: no deadlock that the server could see. So they do not wait for long.
 constexpr char kWorkerLockTimeout[] = "SET LOCAL lock_timeout = '2s'";
+
+// Each is in vain only if the table is renamed at that moment.
+constexpr int kLockTries = 20;
 
 constexpr char kTreeQuery[] = R"(
 WITH RECURSIVE tree AS (
@@ -122,7 +126,7 @@ class InitialCopy::Workers {
       fed_bytes = 0;
       return {};
     };
-    VFDW_RETURN_IF_ERROR(
+    const Status copied =
         connection->CopyOut(copy_.CopyStatement(range), [&](std::string_view bytes) -> Status {
           if (failed_.load(std::memory_order_relaxed))
             return Status(ErrorCode::CANCELED, "another connection of the copy failed");
@@ -130,7 +134,10 @@ class InitialCopy::Workers {
           fed_bytes += bytes.size();
           if (fed_bytes < kBatchBytes && batch.rows() < kBatchRows) return {};
           return hand_over();
-        }));
+        });
+    if (connection->sqlstate() == "42P01") return RenamedMeanwhile();  // undefined_table
+    VFDW_RETURN_IF_ERROR(copied);
+    VFDW_RETURN_IF_ERROR(copy_.CheckName(connection));
     VFDW_RETURN_IF_ERROR(parser.Finish());
     return hand_over();
   }
@@ -185,23 +192,70 @@ Status InitialCopy::TakeSnapshot(const std::string& snapshot) {
 }
 
 Status InitialCopy::LockTable(const std::string& storage) {
-  const Definition& definition = *source_.definition;
-  const std::string table = Quote(definition.schema) + "." + Quote(definition.table);
-  VFDW_RETURN_IF_ERROR(leader_->Exec("LOCK TABLE " + table + " IN ACCESS SHARE MODE").status());
+  VFDW_RETURN_IF_ERROR(LockByOid());
   // The first row with a vector decides the dimensions: it should be the same each time.
   VFDW_RETURN_IF_ERROR(leader_->Exec("SET LOCAL max_parallel_workers_per_gather = 0").status());
+  const Definition& definition = *source_.definition;
   VFDW_ASSIGN_OR_RETURN(const std::string now,
                         ReadStorageIdentity(leader_.get(), definition.table_oid));
   if (now != storage)
     return Status(ErrorCode::SOURCE_FAILED, "the table was rewritten before the copy began",
                   "The copy begins again.");
-  relation_ = table;
+  relation_ = table_;
   for (const ColumnDefinition& column : definition.columns) {
     if (!columns_.empty()) columns_ += ", ";
     columns_ += Quote(column.name);
   }
   vector_ = Quote(definition.vector_column);
   return ChooseValues();
+}
+
+// SQL locks and copies a table by its name, and the name that was read with the definition may be
+// another table's by now. So it is read anew, and counts if it leads to the table of the definition
+// when that is locked. Then the table keeps its name; only its schema can still be renamed, hence
+// CheckName() of each copied range.
+Status InitialCopy::LockByOid() {
+  for (int i = 0; i < kLockTries; i++) {
+    VFDW_RETURN_IF_ERROR(leader_->Exec("SAVEPOINT before_lock").status());
+    Status status = TryToLock();
+    if (status.ok() || !leader_->usable()) return status;
+    VFDW_RETURN_IF_ERROR(leader_->Exec("ROLLBACK TO SAVEPOINT before_lock").status());
+    // What another table of that name was refused for says nothing.
+    const bool is_gone = table_.empty();
+    if (is_gone || (status.code() != ErrorCode::SOURCE_FAILED && CheckName(leader_.get()).ok()))
+      return status;
+  }
+  return RenamedMeanwhile();
+}
+
+Status InitialCopy::TryToLock() {
+  VFDW_ASSIGN_OR_RETURN(table_, ReadName(leader_.get()));
+  if (table_.empty())
+    return Status(ErrorCode::SOURCE_FAILED, "the table was dropped before the copy began");
+  VFDW_RETURN_IF_ERROR(leader_->Exec("LOCK TABLE " + table_ + " IN ACCESS SHARE MODE").status());
+  return CheckName(leader_.get());
+}
+
+// regclass looks at the present, whatever the snapshot, and needs no privilege. Of a table that is
+// gone it is the number.
+Result<std::string> InitialCopy::ReadName(PgConnection* connection) const {
+  VFDW_ASSIGN_OR_RETURN(const PgRows rows,
+                        connection->Exec("SELECT oid::regclass::text FROM pg_class WHERE oid = $1",
+                                         {std::to_string(source_.definition->table_oid)}));
+  std::string name = rows.empty() ? "" : rows[0].at(0).value_or("");
+  if (!name.empty() && isdigit(static_cast<unsigned char>(name[0])) != 0) name.clear();
+  return name;
+}
+
+// That it was this table which the statements before have named.
+Status InitialCopy::CheckName(PgConnection* connection) const {
+  VFDW_ASSIGN_OR_RETURN(const std::string now, ReadName(connection));
+  return now == table_ ? Status() : RenamedMeanwhile();
+}
+
+Status InitialCopy::RenamedMeanwhile() {
+  return Status(ErrorCode::SOURCE_FAILED, "the table was renamed before it was copied",
+                "The copy begins again.");
 }
 
 // array_send() takes most of a copy's time; of pgvector's types values are sent fast.
@@ -321,12 +375,14 @@ std::string InitialCopy::CopyStatement(const BlockRange& range) const {
 
 Status InitialCopy::Explain(const Status& error) const {
   if (error.code() != ErrorCode::NOT_PERMITTED || leader_ == nullptr) return error;
-  const Definition& definition = *source_.definition;
-  const std::string role = Quote(leader_->user()), schema = Quote(definition.schema);
+  const std::string role = Quote(leader_->user());
+  const std::string schema = Quote(source_.definition->schema);
+  const std::string table =
+      table_.empty() ? schema + "." + Quote(source_.definition->table) : table_;
   return Status(ErrorCode::NOT_PERMITTED, "vectord's role may not read the source table",
                 error.detail() + " Run as its owner: GRANT USAGE ON SCHEMA " + schema + " TO " +
-                    role + "; GRANT SELECT ON " + schema + "." + Quote(definition.table) + " TO " +
-                    role + "; where row security is on, the role needs BYPASSRLS too.");
+                    role + "; GRANT SELECT ON " + table + " TO " + role +
+                    "; where row security is on, the role needs BYPASSRLS too.");
 }
 
 }  // namespace vectord

@@ -64,6 +64,11 @@ class InitialCopy {
  private:
   Status TakeSnapshot(const std::string& snapshot);
   Status LockTable(const std::string& storage);
+  Status LockByOid();
+  Status TryToLock();
+  Result<std::string> ReadName(PgConnection* connection) const;
+  Status CheckName(PgConnection* connection) const;
+  static Status RenamedMeanwhile();
   Status ChooseValues();
   Status CheckStructure();
   Status PlanRanges();
@@ -80,6 +85,7 @@ class InitialCopy {
   const StopSignal& stop_;
   std::unique_ptr<PgConnection> leader_;
   std::string snapshot_;
+  std::string table_;     // its name as of the lock, qualified and quoted
   std::string relation_;  // as it stands in FROM
   std::string vector_;    // the vector column, quoted
   std::string columns_;   // all columns, quoted, in the order of the definition

@@ -5,6 +5,9 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <exception>
+#include <future>
+#include <thread>
 #include <utility>
 
 #include "daemon/source/sqlstate.h"
@@ -18,6 +21,8 @@ using std::chrono::steady_clock;
 constexpr milliseconds kConnectTimeout{20000};
 // The longest that the server may take no byte of a status update.
 constexpr milliseconds kSendTimeout{30000};
+// The longest that closing waits until a cancellation has been sent.
+constexpr milliseconds kCancelTimeout{1000};
 
 // Text of values is needed only for types without a binary form, but then it must be read the same
 // everywhere. search_path protects the queries below from what users create.
@@ -32,6 +37,26 @@ std::string Trimmed(const char* text) {
   while (!trimmed.empty() && (trimmed.back() == '\n' || trimmed.back() == ' ')) trimmed.pop_back();
   std::replace(trimmed.begin(), trimmed.end(), '\n', ' ');
   return trimmed;
+}
+
+// A walsender that waits for transactions to end does not notice that its client has gone: it, and
+// the slot that it makes, would stay until they have ended. libpq's call to cancel takes no time
+// limit, and a server that stands still would hold up whoever closes.
+void CancelCommand(PGconn* connection) {
+  try {
+    const std::shared_ptr<PGcancel> cancel(PQgetCancel(connection), &PQfreeCancel);
+    if (cancel == nullptr) return;
+    const auto sent = std::make_shared<std::promise<void>>();
+    const std::future<void> is_sent = sent->get_future();
+    std::thread([cancel, sent] {
+      char error[256];
+      PQcancel(cancel.get(), error, sizeof(error));
+      sent->set_value();
+    }).detach();
+    is_sent.wait_for(kCancelTimeout);
+  } catch (const std::exception&) {
+    // No thread or no memory for it: then the server finds out by itself.
+  }
 }
 
 PgRows RowsOf(const PGresult* result) {
@@ -65,6 +90,8 @@ ReplicationConnection::~ReplicationConnection() { Close(); }
 
 void ReplicationConnection::Close() {
   frame_.reset();
+  if (is_executing_ && usable()) CancelCommand(connection_);
+  is_executing_ = false;
   if (connection_ != nullptr) PQfinish(connection_);
   connection_ = nullptr;
 }
@@ -176,6 +203,7 @@ Status ReplicationConnection::SendCommand(const std::string& command) {
   if (connection_ == nullptr) return ConnectionError("");
   if (!PQsendQuery(connection_, command.c_str()))
     return ConnectionError(Trimmed(PQerrorMessage(connection_)));
+  is_executing_ = true;
   return Flush(steady_clock::now() + kSendTimeout);
 }
 
@@ -199,6 +227,8 @@ Status ReplicationConnection::ReceiveResult(milliseconds interval,
     if (!PQconsumeInput(connection_)) return ConnectionError(Trimmed(PQerrorMessage(connection_)));
   }
   result->reset(PQgetResult(connection_), &PQclear);
+  // A stream is ended in another way.
+  if (*result == nullptr || PQresultStatus(result->get()) == PGRES_COPY_BOTH) is_executing_ = false;
   return {};
 }
 

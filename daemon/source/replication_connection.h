@@ -3,7 +3,8 @@
 // PgConnection (pg_connection.h) is for queries; this one is for what only a walsender does: its
 // commands, and the stream in both directions. A walsender knows only the simple query protocol.
 // As there, no call blocks in libpq: every wait ends with CANCELED when a stop is requested; then
-// only EndStreaming() may follow. Errors are those of PgConnection, with the server's words and
+// only EndStreaming() may follow. A command that has not ended is cancelled when it is closed,
+// which takes a second at most. Errors are those of PgConnection, with the server's words and
 // SQLSTATE.
 //
 //   Idle --StartStreaming()--> Streaming --the server ends it, or any error--> Closed
@@ -80,6 +81,7 @@ class ReplicationConnection {
 
   const StopSignal& stop_;
   pg_conn* connection_ = nullptr;
+  bool is_executing_ = false;  // a command was sent and has not ended
   std::string sqlstate_;
   std::unique_ptr<char, void (*)(void*)> frame_{nullptr, nullptr};
 };

@@ -128,7 +128,7 @@ void RowReader::Reject(const Change& change, const std::string& reason, Incoming
   std::string key;
   for (size_t i = 0; i < key_columns_; i++) {
     const TupleValue& value = ValueAfter(change, binding_.positions[i], *relation_);
-    if (!key.empty()) key += ", ";
+    if (i > 0) key += ", ";
     key += value.kind == TupleValueKind::kBinary
                ? ValueText(definition_->columns[i].encoding, value.bytes)
                : "NULL";

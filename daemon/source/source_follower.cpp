@@ -9,6 +9,7 @@
 #include "daemon/base/log.h"
 #include "daemon/base/refused_memory.h"
 #include "daemon/base/thread_pool.h"
+#include "daemon/source/publication.h"
 
 namespace vectord {
 namespace {
@@ -159,6 +160,7 @@ Status SourceFollower::Poll(PgConnection* connection, DefinitionReader* reader) 
       if (held.loaded) feed_.Need();
     has_read_.store(true, std::memory_order_release);
   }
+  VFDW_RETURN_IF_ERROR(CheckServed(connection));
   NoteReachable();
   LookAfterRows(reader->source_position());
   NoteStream();
@@ -173,12 +175,44 @@ Status SourceFollower::Recover() {
   return {};
 }
 
+// Changes that the publication keeps back are missed without a sign of it, so rows that are served
+// are looked after when the publication has changed, and when they are new.
+Status SourceFollower::CheckServed(PgConnection* connection) {
+  std::vector<std::pair<Held*, std::shared_ptr<TableFeed>>> served;
+  Definitions definitions;
+  for (auto& [name, held] : held_) {
+    if (held.is_checked || !held.loaded || held.has_problem || held.job == nullptr) continue;
+    auto feed = held.job->serving();
+    if (feed == nullptr) continue;
+    definitions.push_back(feed->incarnation()->definition());
+    served.emplace_back(&held, std::move(feed));
+  }
+  if (served.empty()) return {};
+  VFDW_ASSIGN_OR_RETURN(const std::vector<Status> problems,
+                        CheckPublished(connection, definitions));
+  for (size_t i = 0; i < served.size(); i++) {
+    Held& held = *served[i].first;
+    if (!problems[i].ok()) {
+      // The definition may have been changed or dropped since it was read, and the publication with
+      // it: then the next poll will know.
+      const auto now = ReadOneDefinition(connection, definitions[i]->name);
+      if (!now.ok() && !connection->usable()) return now.status();
+      if (!now.ok() || now->content != held.content || now->publication != held.publication)
+        continue;
+      served[i].second->Break(problems[i]);
+    }
+    held.is_checked = true;
+  }
+  return {};
+}
+
 // Rows that follow their table no more are copied again.
 void SourceFollower::LookAfterRows(Lsn source_position) {
   for (auto& [name, held] : held_) {
     held.collection->NoteSourcePosition(static_cast<uint64_t>(source_position));
     if (!held.loaded || held.has_problem || held.job == nullptr || !held.job->TakeFailure())
       continue;
+    held.is_checked = false;
     context_.queue->Submit(held.job, held.job->retry_delay());
   }
 }
@@ -318,6 +352,7 @@ void SourceFollower::Change(ReadDefinition read, Held* held) {
 // What it was refused for may have been put right.
 void SourceFollower::TakePublication(const ReadDefinition& read, Held* held) {
   held->publication = read.publication;
+  held->is_checked = false;
   context_.queue->Hurry(held->job);
 }
 

@@ -82,6 +82,7 @@ class SourceFollower {
     std::shared_ptr<BuildJob> job;  // the last; null before the first
     std::string content, structure, publication;
     bool loaded = false, has_problem = false;
+    bool is_checked = false;  // that what is served is published as a whole
   };
 
   void Run();
@@ -91,6 +92,7 @@ class SourceFollower {
   Status Recover();
   Status Poll(PgConnection* connection, DefinitionReader* reader);
   Result<std::vector<uint32_t>> LookUpAncestors(uint32_t relation);
+  Status CheckServed(PgConnection* connection);
   void LookAfterRows(Lsn source_position);
   void NoteStream();
   void NoteReachable();

@@ -11,36 +11,10 @@
 #include "daemon/base/log.h"
 #include "daemon/base/lsn_text.h"
 #include "daemon/collection/segment_merge.h"
-#include "shared/source_names.h"
+#include "daemon/source/publication.h"
 
 namespace vectord {
 namespace {
-
-// The table, or those of its partitions, that hold rows and that the publication lacks, or of which
-// it lacks columns ($2) that we need. prattrs is asked for by way of JSON, since there is none
-// before 15.
-constexpr char kUnpublishedQuery[] = R"(
-WITH RECURSIVE tree AS (
-  SELECT $1::oid AS oid
-  UNION
-  SELECT i.inhrelid FROM pg_inherits i JOIN tree ON i.inhparent = tree.oid
-  JOIN pg_class p ON p.oid = i.inhrelid WHERE p.relispartition
-), published AS (
-  SELECT p.relid, to_jsonb(p) -> 'attrs' AS columns FROM pg_get_publication_tables(')" VFDW_PUBLICATION
-                                     R"(') p
-)
-SELECT c.oid::regclass::text,
-       (SELECT string_agg(n.name, ', ')
-        FROM unnest($2::text[]) n(name) JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = n.name
-        WHERE jsonb_typeof(p.columns) = 'array' AND NOT p.columns @> to_jsonb(a.attnum::int))
-FROM tree JOIN pg_class c ON c.oid = tree.oid LEFT JOIN published p ON p.relid = c.oid
-WHERE c.relkind = 'r' AND NOT EXISTS (SELECT FROM published WHERE relid = $1::oid AND relid <> c.oid)
-  AND (p.relid IS NULL OR jsonb_typeof(p.columns) = 'array' AND EXISTS (
-        SELECT FROM unnest($2::text[]) n(name)
-        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = n.name
-        WHERE NOT p.columns @> to_jsonb(a.attnum::int)))
-LIMIT 1
-)";
 
 double SecondsSince(int64_t start_ns) {
   return static_cast<double>(SteadyNowNs() - start_ns) / 1e9;
@@ -62,19 +36,6 @@ std::string NewCopySlotName(const std::string& slot_name) {
   char suffix[32];
   snprintf(suffix, sizeof(suffix), "_copy_%08x_%x", random(), count++);
   return slot_name.substr(0, 40) + suffix;
-}
-
-std::string ArrayLiteral(const std::vector<ColumnDefinition>& columns) {
-  std::string text;
-  for (const ColumnDefinition& column : columns) {
-    text += text.empty() ? "{\"" : ",\"";
-    for (const char c : column.name) {
-      if (c == '"' || c == '\\') text += '\\';
-      text += c;
-    }
-    text += '"';
-  }
-  return text + "}";
 }
 
 }  // namespace
@@ -106,24 +67,11 @@ bool TableSync::Begin() {
   return true;
 }
 
-Status TableSync::CheckPublished(PgConnection* connection) const {
-  const Definition& definition = *source_.definition;
-  VFDW_ASSIGN_OR_RETURN(const PgRows rows,
-                        connection->Exec(kUnpublishedQuery, {std::to_string(definition.table_oid),
-                                                             ArrayLiteral(definition.columns)}));
-  if (rows.empty()) return {};
-  const std::string columns = rows[0].at(1).value_or("");
-  return Status(ErrorCode::SOURCE_REFUSED,
-                "collection \"" + definition.name + "\" cannot follow its source table",
-                "Publication \"" VFDW_PUBLICATION "\" does not list " +
-                    (columns.empty() ? "" : "column " + columns + " of ") + "table " +
-                    rows[0].at(0).value_or("") + ".",
-                "SELECT vector_fdw.rebuild_collection('" + definition.name + "') adds it.");
-}
-
 Status TableSync::TakeSnapshot() {
   VFDW_ASSIGN_OR_RETURN(auto connection, PgConnection::Connect(source_.dsn, stop_));
-  VFDW_RETURN_IF_ERROR(CheckPublished(connection.get()));
+  VFDW_ASSIGN_OR_RETURN(const std::vector<Status> problems,
+                        CheckPublished(connection.get(), {source_.definition}));
+  VFDW_RETURN_IF_ERROR(problems.at(0));
   VFDW_ASSIGN_OR_RETURN(const std::string storage,
                         ReadStorageIdentity(connection.get(), source_.definition->table_oid));
   VFDW_ASSIGN_OR_RETURN(const Lsn slot_began, ReadPosition(connection.get()));

@@ -69,7 +69,6 @@ class TableSync {
   const std::shared_ptr<TableFeed>& feed() const { return feed_; }
 
  private:
-  Status CheckPublished(PgConnection* connection) const;
   Status Copy(SegmentAssembler* assembler);
   Status CatchUp(SegmentAssembler* assembler);
   Status BuildIndex();

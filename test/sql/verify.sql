@@ -78,6 +78,18 @@ SELECT vector_fdw.wait_for_collection('v_empty');
 -- Less the header of a page that nothing stands on yet.
 SELECT pg_current_wal_flush_lsn() >= :'written'::pg_lsn - 40 AS flushed;
 
+-- Rejected rows are named by all parts of their keys, copied or written later.
+CREATE TABLE v_app.parts (a text, b int, v real[], PRIMARY KEY (a, b));
+INSERT INTO v_app.parts VALUES ('x', 1, '{1,1}'), ('', 2, '{NaN,1}');
+SELECT vector_fdw.create_collection('v_parts', 'v_app.parts', 'v', index => 'flat');
+SELECT vector_fdw.wait_for_collection('v_parts');
+SELECT last_error FROM vector_fdw.stat_collections WHERE name = 'v_parts';
+DELETE FROM v_app.parts WHERE a = '';
+INSERT INTO v_app.parts VALUES ('', 3, '{NaN,1}');
+SELECT vector_fdw.wait_for_collection('v_parts');
+SELECT last_error FROM vector_fdw.stat_collections WHERE name = 'v_parts';
+SELECT vector_fdw.drop_collection('v_parts');
+
 SELECT vector_fdw.drop_collection('v_docs'), vector_fdw.drop_collection('v_parted'), vector_fdw.drop_collection('v_empty');
 SET client_min_messages = warning;
 DROP SCHEMA v_app CASCADE;

@@ -114,6 +114,17 @@ TEST(CopyRows, RejectedRowsAreCountedAndTheFirstReasonNamesTheKey) {
   EXPECT_EQ(batch.with_vector.rows(), 1u);
 }
 
+TEST(CopyRows, AnEmptyFirstPartOfAKeyIsNamedToo) {
+  Definition definition = MakeDefinition(ValueEncoding::kText);
+  definition.columns.insert(definition.columns.begin() + 1,
+                            MakeColumn("lang", ColumnRole::kKey, ValueEncoding::kText));
+  CopyRows parser(definition, 2);
+  RowBatch batch = parser.EmptyBatch();
+  ASSERT_TRUE(
+      parser.Feed(CopyHead() + CopyRow({"", "en", RealArray({1, NAN})}) + CopyEnd(), &batch).ok());
+  EXPECT_EQ(batch.first_rejection, "row with key (, en): element 2 is NaN");
+}
+
 TEST(CopyRows, WithoutDimensionsEveryVectorIsRejected) {
   const Definition definition = MakeDefinition(ValueEncoding::kInt32);
   CopyRows parser(definition, 0);

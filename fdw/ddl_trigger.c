@@ -180,7 +180,8 @@ read_change(Node *statement)
 	return change;
 }
 
-/* The sources whose columns are the table's: itself, and those among its partitions. */
+/* The sources whose columns are the table's: itself, and those among its partitions
+ * and those that inherit from it. */
 static List *
 sources_with_columns_of(Oid table)
 {
@@ -252,11 +253,16 @@ vfdw_before_alter_table(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	table = RangeVarGetRelid(change.table, NoLock, true);
 	/* Who may not alter the table must not get its lock here, nor change anything. */
-	if (!OidIsValid(table) || sources_with_columns_of(table) == NIL || !vfdw_is_owner(table))
+	if (!OidIsValid(table) || !vfdw_is_owner(table))
 		PG_RETURN_NULL();
-	/* The lock that the statement needs anyway. Taken now, it need not be upgraded. */
+	/*
+	 * The locks that the statement needs anyway. Taken now they need not be upgraded, and whoever is
+	 * about to make the table a source is waited for.
+	 */
 	if (RangeVarGetRelid(change.table, AccessExclusiveLock, true) != table)
 		PG_RETURN_NULL();
+	if (change.table->inh && !(change.dropped == NIL && change.retyped == NIL && change.recomputed == NIL))
+		(void) find_all_inheritors(table, AccessExclusiveLock, NULL);
 	foreach (cell, sources_with_columns_of(table))
 	{
 		if (is_in_the_way(lfirst_oid(cell), table, &change))

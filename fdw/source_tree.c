@@ -1,6 +1,6 @@
 /*
  * source_tree.c
- *	  Source tables of collections above and below a table, by partitioning.
+ *	  Source tables of collections above and below a table, by partitioning or inheritance.
  *
  * Takes no lock on any table, so that it may run in everybody's DDL: what is
  * asked about is either locked by the caller's DDL, or it does not matter
@@ -56,12 +56,15 @@ vfdw_sources_of(Oid table)
 List *
 vfdw_sources_below(Oid table)
 {
+	List *all = vfdw_sources();
 	List *below = NIL;
 	ListCell *cell;
 
-	foreach (cell, vfdw_sources())
+	if (all == NIL)
+		return NIL;
+	foreach (cell, find_all_inheritors(table, NoLock, NULL))
 	{
-		if (list_member_oid(ancestors_of(lfirst_oid(cell)), table))
+		if (lfirst_oid(cell) != table && list_member_oid(all, lfirst_oid(cell)))
 			below = lappend_oid(below, lfirst_oid(cell));
 	}
 	return below;

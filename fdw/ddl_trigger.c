@@ -88,6 +88,7 @@ typedef struct Change
 	List *nullable;		/* names of columns */
 	List *recomputed;	/* names of columns */
 	bool rows;			/* which rows there are, or how their changes are logged */
+	bool identity;		/* the replica identity */
 	bool unlogged;		/* is to become so */
 	char *renamed_from; /* a column; NULL: none */
 	char *renamed_to;
@@ -123,8 +124,11 @@ add_command(Change *change, const AlterTableCmd *command)
 			change->unlogged = true;
 			change->rows = true;
 			break;
-		case AT_SetLogged:
 		case AT_ReplicaIdentity:
+			change->identity = true;
+			change->rows = true;
+			break;
+		case AT_SetLogged:
 		case AT_AttachPartition:
 		case AT_DetachPartition:
 		case AT_DetachPartitionFinalize:
@@ -376,6 +380,8 @@ follow_table(Oid table, const Change *change)
 	{
 		bool is_altered = lfirst_oid(cell) == table;
 
+		if (change->identity)
+			(void) vfdw_warn_of_lost_keys(lfirst_oid(cell));
 		if (republish(lfirst_oid(cell), is_altered, is_altered && change->unlogged))
 			changed = list_append_unique_oid(changed, lfirst_oid(cell));
 	}

@@ -33,6 +33,8 @@
 
 /* A change of the catalog is noticed within a second; this is generous. */
 #define VFDW_NOTICE_TIME_MS	  3000
+/* vectord tries again what needs the user each 10 s: an older failure may have been put right. */
+#define VFDW_RETRIED_TIME_MS  12000
 #define VFDW_FIRST_PAUSE_MS	  5
 #define VFDW_LONGEST_PAUSE_MS 50
 
@@ -161,10 +163,14 @@ heed_failure(WaitState *state)
 	if (!state->failing)
 		INSTR_TIME_SET_CURRENT(state->failing_since);
 	state->failing = true;
+	if (state->failure->needs_user)
+	{
+		if (vfdw_elapsed_ms(state->failing_since) >= VFDW_RETRIED_TIME_MS)
+			throw_failure(state);
+		return;
+	}
 	if (vfdw_elapsed_ms(state->failing_since) < VFDW_NOTICE_TIME_MS)
 		return;
-	if (state->failure->needs_user)
-		throw_failure(state);
 	if (!state->told)
 		ereport(NOTICE, (errmsg("vectord could not build collection \"%s\" yet", state->name),
 						 errdetail_internal("%s", state->failure->text),

@@ -32,8 +32,8 @@
 #include "fdw/wal_position.h"
 
 /* A change of the catalog is noticed within a second; this is generous. */
-#define VFDW_NOTICE_TIME_MS	  3000
-/* vectord tries again what needs the user each 10 s: an older failure may have been put right. */
+#define VFDW_NOTICE_TIME_MS 3000
+/* vectord tries again each 10 s what needs the user, who may have put it right before the wait. */
 #define VFDW_RETRIED_TIME_MS  12000
 #define VFDW_FIRST_PAUSE_MS	  5
 #define VFDW_LONGEST_PAUSE_MS 50
@@ -63,7 +63,9 @@ typedef struct WaitState
 	char *progress; /* of a daemon that is not ready */
 	Failure *failure;
 	/* of all rounds */
-	bool failing; /* there was a failure in each, since then */
+	bool asked;
+	bool was_tried; /* to build this, before the wait began, so a failure may be of that */
+	bool failing;	/* there was a failure in each, since then */
 	instr_time failing_since;
 	bool told; /* that it is waited out */
 } WaitState;
@@ -163,14 +165,12 @@ heed_failure(WaitState *state)
 	if (!state->failing)
 		INSTR_TIME_SET_CURRENT(state->failing_since);
 	state->failing = true;
+	if (vfdw_elapsed_ms(state->failing_since) < (state->failure->needs_user && state->was_tried
+													 ? VFDW_RETRIED_TIME_MS
+													 : VFDW_NOTICE_TIME_MS))
+		return;
 	if (state->failure->needs_user)
-	{
-		if (vfdw_elapsed_ms(state->failing_since) >= VFDW_RETRIED_TIME_MS)
-			throw_failure(state);
-		return;
-	}
-	if (vfdw_elapsed_ms(state->failing_since) < VFDW_NOTICE_TIME_MS)
-		return;
+		throw_failure(state);
 	if (!state->told)
 		ereport(NOTICE, (errmsg("vectord could not build collection \"%s\" yet", state->name),
 						 errdetail_internal("%s", state->failure->text),
@@ -216,6 +216,7 @@ judge(WaitState *state, const VfdwDaemon *daemon, const VfdwListed *definition,
 		state->ready++;
 		return;
 	}
+	state->was_tried = state->was_tried || (current && !state->asked);
 	state->pending++;
 	state->progress = describe_progress(daemon, status, current);
 }
@@ -267,6 +268,7 @@ ask_all(WaitState *state)
 		else if (vfdw_is_meant_to_hold(daemon, definition))
 			state->missing++;
 	}
+	state->asked = true;
 }
 
 static bool

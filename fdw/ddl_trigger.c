@@ -260,12 +260,13 @@ vfdw_before_alter_table(PG_FUNCTION_ARGS)
 	if (!OidIsValid(table) || !vfdw_is_owner(table))
 		PG_RETURN_NULL();
 	/*
-	 * The locks that the statement needs anyway. Taken now they need not be upgraded, and whoever is
-	 * about to make the table a source is waited for.
+	 * The locks that the statement needs anyway. Taken now they need not be upgraded, and whoever
+	 * is about to make the table a source is waited for.
 	 */
 	if (RangeVarGetRelid(change.table, AccessExclusiveLock, true) != table)
 		PG_RETURN_NULL();
-	if (change.table->inh && !(change.dropped == NIL && change.retyped == NIL && change.recomputed == NIL))
+	if (change.table->inh &&
+		!(change.dropped == NIL && change.retyped == NIL && change.recomputed == NIL))
 		(void) find_all_inheritors(table, AccessExclusiveLock, NULL);
 	foreach (cell, sources_with_columns_of(table))
 	{

@@ -119,9 +119,10 @@ check_kind(Relation relation)
 	}
 	else if (objection == NULL && OidIsValid(relation->rd_rel->reloftype))
 	{
-		objection = "It is a typed table: its columns change with ALTER TYPE, which is not followed.";
-		hint = psprintf("Use ALTER TABLE %s NOT OF.",
-						vfdw_qualified_name(RelationGetRelid(relation)));
+		objection =
+			"It is a typed table: its columns change with ALTER TYPE, which is not followed.";
+		hint =
+			psprintf("Use ALTER TABLE %s NOT OF.", vfdw_qualified_name(RelationGetRelid(relation)));
 	}
 	if (objection != NULL)
 		ereport(ERROR,

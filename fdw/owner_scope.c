@@ -60,8 +60,9 @@ vfdw_end_as_owner(const VfdwOwnerScope *scope)
 }
 
 /*
- * Under a snapshot of its own, also where the transaction keeps one: the catalog is followed as it is
- * now, like PostgreSQL's own. What another transaction changes meanwhile is a serialization failure there.
+ * Under a snapshot of its own, also where the transaction keeps one: the catalog is followed as it
+ * is now, like PostgreSQL's own. What another transaction changes meanwhile is a serialization
+ * failure there.
  */
 uint64
 vfdw_run(const char *statement, int expected, int count, Oid *types, Datum *values,

@@ -158,9 +158,9 @@ own_publication(void)
 }
 
 /*
- * The same, locked against everybody who alters it until the transaction ends; InvalidOid if it is gone
- * by then. ALTER PUBLICATION takes that lock, too, but what it is to do must be decided under it: by the
- * definitions and the entry that others leave when they commit.
+ * The same, locked against everybody who alters it until the transaction ends; InvalidOid if it is
+ * gone by then. ALTER PUBLICATION takes that lock, too, but what it is to do must be decided under
+ * it: by the definitions and the entry that others leave when they commit.
  */
 static Oid
 lock_publication(void)

@@ -164,7 +164,8 @@ key_outside_identity(const VfdwDefinition *definition, Relation table)
 	return NULL;
 }
 
-/* The same of the source and its partitions, as a sentence. One that others have locked is left out. */
+/* The same of the source and its partitions, as a sentence. One that others have locked is left
+ * out. */
 static char *
 lost_identity(const VfdwDefinition *definition, Relation source)
 {
@@ -187,8 +188,9 @@ lost_identity(const VfdwDefinition *definition, Relation source)
 					 : NULL;
 		relation_close(table, NoLock);
 		if (column != NULL)
-			return psprintf("Its key column \"%s\" is not part of the replica identity of table %s.",
-							column, vfdw_qualified_name(lfirst_oid(cell)));
+			return psprintf(
+				"Its key column \"%s\" is not part of the replica identity of table %s.", column,
+				vfdw_qualified_name(lfirst_oid(cell)));
 	}
 	return NULL;
 }
@@ -222,12 +224,10 @@ vfdw_warn_of_lost_keys(Oid source)
 		if (reason == NULL)
 			continue;
 		lost = true;
-		ereport(WARNING,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("collection \"%s\" does not follow table %s any more", definition->name,
-						vfdw_qualified_name(source)),
-				 errdetail_internal("%s", reason),
-				 errhint("%s", hint)));
+		ereport(WARNING, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						  errmsg("collection \"%s\" does not follow table %s any more",
+								 definition->name, vfdw_qualified_name(source)),
+						  errdetail_internal("%s", reason), errhint("%s", hint)));
 	}
 	relation_close(relation, NoLock);
 	return lost;

@@ -64,13 +64,13 @@ add_parents(List *tables, Relation inherits, Oid table)
 				ObjectIdGetDatum(table));
 	scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		tables =
-			list_append_unique_oid(tables, ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent);
+		tables = list_append_unique_oid(tables, ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent);
 	systable_endscan(scan);
 	return tables;
 }
 
-/* By partitioning or inheritance, at any depth. Upwards, for a child that others drop may be gone. */
+/* By partitioning or inheritance, at any depth. Upwards, for a child that others drop may be gone.
+ */
 static bool
 is_below(Oid source, Oid table, Relation inherits)
 {

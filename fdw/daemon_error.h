@@ -16,7 +16,8 @@ extern void vfdw_fill_error(vfdw_error *error, int code, const char *sqlstate, c
 /* A text in the database's encoding as the wire has it; the argument itself where they agree. */
 extern char *vfdw_to_utf8(const char *text);
 
-/* unnoticed.c: makes COLLECTION_MISSING of a collection that this database defines NOT_READY. */
+/* unnoticed.c: makes COLLECTION_MISSING and COLUMN_MISSING of what this database defines NOT_READY.
+ */
 extern void vfdw_explain_unnoticed(vfdw_error *error, const VfdwOptions *options);
 
 /* Does it mean that no answer can be had now, as opposed to a wrong question? */

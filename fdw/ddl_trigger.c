@@ -88,6 +88,7 @@ typedef struct Change
 	List *nullable;		/* names of columns */
 	List *recomputed;	/* names of columns */
 	bool rows;			/* which rows there are, or how their changes are logged */
+	bool identity;		/* the replica identity */
 	bool unlogged;		/* is to become so */
 	char *renamed_from; /* a column; NULL: none */
 	char *renamed_to;
@@ -123,8 +124,11 @@ add_command(Change *change, const AlterTableCmd *command)
 			change->unlogged = true;
 			change->rows = true;
 			break;
-		case AT_SetLogged:
 		case AT_ReplicaIdentity:
+			change->identity = true;
+			change->rows = true;
+			break;
+		case AT_SetLogged:
 		case AT_AttachPartition:
 		case AT_DetachPartition:
 		case AT_DetachPartitionFinalize:
@@ -180,7 +184,8 @@ read_change(Node *statement)
 	return change;
 }
 
-/* The sources whose columns are the table's: itself, and those among its partitions. */
+/* The sources whose columns are the table's: itself, and those among its partitions
+ * and those that inherit from it. */
 static List *
 sources_with_columns_of(Oid table)
 {
@@ -252,11 +257,17 @@ vfdw_before_alter_table(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	table = RangeVarGetRelid(change.table, NoLock, true);
 	/* Who may not alter the table must not get its lock here, nor change anything. */
-	if (!OidIsValid(table) || sources_with_columns_of(table) == NIL || !vfdw_is_owner(table))
+	if (!OidIsValid(table) || !vfdw_is_owner(table))
 		PG_RETURN_NULL();
-	/* The lock that the statement needs anyway. Taken now, it need not be upgraded. */
+	/*
+	 * The locks that the statement needs anyway. Taken now they need not be upgraded, and whoever
+	 * is about to make the table a source is waited for.
+	 */
 	if (RangeVarGetRelid(change.table, AccessExclusiveLock, true) != table)
 		PG_RETURN_NULL();
+	if (change.table->inh &&
+		!(change.dropped == NIL && change.retyped == NIL && change.recomputed == NIL))
+		(void) find_all_inheritors(table, AccessExclusiveLock, NULL);
 	foreach (cell, sources_with_columns_of(table))
 	{
 		if (is_in_the_way(lfirst_oid(cell), table, &change))
@@ -370,6 +381,8 @@ follow_table(Oid table, const Change *change)
 	{
 		bool is_altered = lfirst_oid(cell) == table;
 
+		if (change->identity)
+			(void) vfdw_warn_of_lost_keys(lfirst_oid(cell));
 		if (republish(lfirst_oid(cell), is_altered, is_altered && change->unlogged))
 			changed = list_append_unique_oid(changed, lfirst_oid(cell));
 	}

@@ -117,6 +117,13 @@ check_kind(Relation relation)
 		hint = psprintf("Use ALTER TABLE %s SET LOGGED.",
 						vfdw_qualified_name(RelationGetRelid(relation)));
 	}
+	else if (objection == NULL && OidIsValid(relation->rd_rel->reloftype))
+	{
+		objection =
+			"It is a typed table: its columns change with ALTER TYPE, which is not followed.";
+		hint =
+			psprintf("Use ALTER TABLE %s NOT OF.", vfdw_qualified_name(RelationGetRelid(relation)));
+	}
 	if (objection != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),

@@ -14,6 +14,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "fdw/definition.h"
@@ -58,12 +59,22 @@ vfdw_end_as_owner(const VfdwOwnerScope *scope)
 	SetUserIdAndSecContext(scope->user, scope->security_context);
 }
 
+/*
+ * Under a snapshot of its own, also where the transaction keeps one: the catalog is followed as it
+ * is now, like PostgreSQL's own. What another transaction changes meanwhile is a serialization
+ * failure there.
+ */
 uint64
 vfdw_run(const char *statement, int expected, int count, Oid *types, Datum *values,
 		 const char *nulls)
 {
-	int result = SPI_execute_with_args(statement, count, types, values, nulls, false, 0);
+	SPIPlanPtr plan = SPI_prepare(statement, count, types);
+	int result;
 
+	if (plan == NULL)
+		elog(ERROR, "SPI returned %s for: %s", SPI_result_code_string(SPI_result), statement);
+	result = SPI_execute_snapshot(plan, values, nulls, GetLatestSnapshot(), InvalidSnapshot, false,
+								  true, 0);
 	if (result != expected)
 		elog(ERROR, "SPI returned %s for: %s", SPI_result_code_string(result), statement);
 	return SPI_processed;

@@ -157,6 +157,25 @@ own_publication(void)
 	return publication;
 }
 
+/*
+ * The same, locked against everybody who alters it until the transaction ends; InvalidOid if it is
+ * gone by then. ALTER PUBLICATION takes that lock, too, but what it is to do must be decided under
+ * it: by the definitions and the entry that others leave when they commit.
+ */
+static Oid
+lock_publication(void)
+{
+	Oid locked = InvalidOid;
+	Oid publication;
+
+	while (OidIsValid(publication = own_publication()) && publication != locked)
+	{
+		LockDatabaseObject(PublicationRelationId, publication, 0, AccessExclusiveLock);
+		locked = publication;
+	}
+	return publication;
+}
+
 /* ---- what a table's entry is and should be ---- */
 
 #if PG_VERSION_NUM >= 150000 /* columns and conditions of tables */
@@ -457,8 +476,9 @@ vfdw_publish_source(Oid source)
 	Entry current;
 	Entry wanted;
 
-	need_publication(source);
-	publication = get_publication_oid(VFDW_PUBLICATION, false);
+	do
+		need_publication(source);
+	while (!OidIsValid(publication = lock_publication()));
 	relation = relation_open(source, AccessShareLock);
 	current = current_entry(publication, source);
 	wanted = wanted_entry(relation, vfdw_definitions_over(source));
@@ -471,14 +491,15 @@ vfdw_publish_source(Oid source)
 void
 vfdw_retract_source(Oid source)
 {
-	Oid publication = own_publication();
-	List *definitions = vfdw_definitions_over(source);
+	Oid publication = lock_publication();
+	List *definitions;
 	Relation relation;
 	Entry current;
 	Entry wanted;
 
 	if (!OidIsValid(publication))
 		return;
+	definitions = vfdw_definitions_over(source);
 	current = current_entry(publication, source);
 	relation = current.listed ? try_relation_open(source, AccessShareLock) : NULL;
 	if (relation == NULL)
@@ -503,31 +524,37 @@ warn_of_obstacle(Oid source, const char *reason)
 					 "and its partitions must be permanent and have a replica identity.")));
 }
 
+/* Everybody's DDL comes here: the publication is locked only once there is something to change. */
 static VfdwPublished
-republish(Oid publication, Relation relation, bool wait, bool withdrawn)
+republish(Relation relation, bool wait, bool withdrawn, bool locked)
 {
 	const Oid source = RelationGetRelid(relation);
-	List *definitions = vfdw_definitions_over(source);
-	Entry current = current_entry(publication, source);
-	Entry wanted;
+	Oid publication = locked ? lock_publication() : own_publication();
+	List *definitions = OidIsValid(publication) ? vfdw_definitions_over(source) : NIL;
+	Entry current;
+	Entry wanted = {0};
 	char *reason;
 
 	if (definitions == NIL)
 		return VFDW_PUBLISHED_AS_BEFORE;
+	current = current_entry(publication, source);
 	reason = obstacle(source, wait);
+	if (reason == NULL)
+	{
+		wanted = wanted_entry(relation, definitions);
+		keep_columns(&wanted, &current);
+	}
+	if (same_entry(&current, &wanted) && (reason == NULL || !withdrawn))
+		return VFDW_PUBLISHED_AS_BEFORE;
+	if (!locked)
+		return republish(relation, wait, withdrawn, true);
 	if (reason != NULL)
 	{
-		if (!current.listed && !withdrawn)
-			return VFDW_PUBLISHED_AS_BEFORE;
 		warn_of_obstacle(source, reason);
 		if (current.listed)
 			take_out(source);
 		return VFDW_PUBLISHED_NO_MORE;
 	}
-	wanted = wanted_entry(relation, definitions);
-	keep_columns(&wanted, &current);
-	if (same_entry(&current, &wanted))
-		return VFDW_PUBLISHED_AS_BEFORE;
 	replace(source, &current, &wanted);
 	return current.listed ? VFDW_PUBLISHED_OTHERWISE : VFDW_PUBLISHED_NEWLY;
 }
@@ -535,26 +562,29 @@ republish(Oid publication, Relation relation, bool wait, bool withdrawn)
 VfdwPublished
 vfdw_republish_source(Oid source, bool wait, bool withdrawn)
 {
-	Oid publication = own_publication();
 	VfdwPublished result;
 	Relation relation;
 
-	if (!OidIsValid(publication))
+	if (!OidIsValid(own_publication()))
 		return VFDW_PUBLISHED_AS_BEFORE;
 	relation = open_for_look(source, wait);
 	if (relation == NULL)
 		return VFDW_PUBLISHED_AS_BEFORE;
-	result = republish(publication, relation, wait, withdrawn);
+	result = republish(relation, wait, withdrawn, false);
 	relation_close(relation, NoLock);
 	return result;
+}
+
+static bool
+is_listed(Oid publication, Oid source)
+{
+	return OidIsValid(publication) && current_entry(publication, source).listed;
 }
 
 void
 vfdw_withdraw_source(Oid source)
 {
-	Oid publication = own_publication();
-
-	if (OidIsValid(publication) && current_entry(publication, source).listed)
+	if (is_listed(own_publication(), source) && is_listed(lock_publication(), source))
 		take_out(source);
 }
 

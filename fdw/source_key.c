@@ -12,7 +12,9 @@
 
 #include "access/htup_details.h"
 #include "access/relation.h"
+#include "access/sysattr.h"
 #include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -140,6 +142,59 @@ lost_key(const VfdwDefinition *definition, Relation source)
 	return NULL;
 }
 
+/* A key column that the log does not tell of updated and deleted rows of the table, or NULL. */
+static const char *
+key_outside_identity(const VfdwDefinition *definition, Relation table)
+{
+	Bitmapset *identity;
+	ListCell *cell;
+
+	/* That there is no identity at all is told elsewhere. */
+	if (table->rd_rel->relreplident == REPLICA_IDENTITY_FULL || !vfdw_has_replica_identity(table))
+		return NULL;
+	identity = RelationGetIndexAttrBitmap(table, INDEX_ATTR_BITMAP_IDENTITY_KEY);
+	foreach (cell, definition->key_columns)
+	{
+		AttrNumber attribute = get_attnum(RelationGetRelid(table), lfirst(cell));
+
+		if (attribute > 0 &&
+			!bms_is_member(attribute - FirstLowInvalidHeapAttributeNumber, identity))
+			return lfirst(cell);
+	}
+	return NULL;
+}
+
+/* The same of the source and its partitions, as a sentence. One that others have locked is left
+ * out. */
+static char *
+lost_identity(const VfdwDefinition *definition, Relation source)
+{
+	ListCell *cell;
+
+	foreach (cell, source->rd_rel->relkind == RELKIND_PARTITIONED_TABLE
+					   ? find_all_inheritors(RelationGetRelid(source), NoLock, NULL)
+					   : list_make1_oid(RelationGetRelid(source)))
+	{
+		const char *column;
+		Relation table;
+
+		if (!ConditionalLockRelationOid(lfirst_oid(cell), AccessShareLock))
+			continue;
+		table = try_relation_open(lfirst_oid(cell), NoLock);
+		if (table == NULL)
+			continue;
+		column = table->rd_rel->relkind == RELKIND_RELATION
+					 ? key_outside_identity(definition, table)
+					 : NULL;
+		relation_close(table, NoLock);
+		if (column != NULL)
+			return psprintf(
+				"Its key column \"%s\" is not part of the replica identity of table %s.", column,
+				vfdw_qualified_name(lfirst_oid(cell)));
+	}
+	return NULL;
+}
+
 bool
 vfdw_warn_of_lost_keys(Oid source)
 {
@@ -157,17 +212,22 @@ vfdw_warn_of_lost_keys(Oid source)
 	{
 		const VfdwDefinition *definition = lfirst(cell);
 		char *reason = lost_key(definition, relation);
+		const char *hint = "It is copied anew once these columns are NOT NULL and unique again. "
+						   "For another key, drop the collection and create it again.";
 
+		if (reason == NULL)
+		{
+			reason = lost_identity(definition, relation);
+			hint = "It is copied anew once the replica identity is FULL or holds the key again. "
+				   "For another key, drop the collection and create it again.";
+		}
 		if (reason == NULL)
 			continue;
 		lost = true;
-		ereport(WARNING,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("collection \"%s\" does not follow table %s any more", definition->name,
-						vfdw_qualified_name(source)),
-				 errdetail_internal("%s", reason),
-				 errhint("It is copied anew once these columns are NOT NULL and unique again. For "
-						 "another key, drop the collection and create it again.")));
+		ereport(WARNING, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						  errmsg("collection \"%s\" does not follow table %s any more",
+								 definition->name, vfdw_qualified_name(source)),
+						  errdetail_internal("%s", reason), errhint("%s", hint)));
 	}
 	relation_close(relation, NoLock);
 	return lost;

@@ -23,9 +23,9 @@ extern bool vfdw_is_unique(Relation source, const List *columns);
 extern bool vfdw_is_not_null(Relation source, AttrNumber attribute);
 
 /*
- * After DDL that may have taken a key away: says by WARNINGs which collections over the table have
- * none any more, and returns whether there are such. False also for a table that another session
- * has locked exclusively.
+ * After DDL that may have taken a key, or the replica identity's hold on it, away: says by WARNINGs
+ * which collections over the table have none any more, and returns whether there are such. False
+ * also for a table that another session has locked exclusively.
  */
 extern bool vfdw_warn_of_lost_keys(Oid source);
 

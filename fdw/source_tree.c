@@ -1,6 +1,6 @@
 /*
  * source_tree.c
- *	  Source tables of collections above and below a table, by partitioning.
+ *	  Source tables of collections above and below a table, by partitioning or inheritance.
  *
  * Takes no lock on any table, so that it may run in everybody's DDL: what is
  * asked about is either locked by the caller's DDL, or it does not matter
@@ -53,17 +53,48 @@ vfdw_sources_of(Oid table)
 	return sources;
 }
 
+static List *
+add_parents(List *tables, Relation inherits, Oid table)
+{
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple tuple;
+
+	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(table));
+	scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		tables = list_append_unique_oid(tables, ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent);
+	systable_endscan(scan);
+	return tables;
+}
+
+/* By partitioning or inheritance, at any depth. Upwards, for a child that others drop may be gone.
+ */
+static bool
+is_below(Oid source, Oid table, Relation inherits)
+{
+	List *line = list_make1_oid(source);
+	ListCell *cell;
+
+	foreach (cell, line)
+		line = add_parents(line, inherits, lfirst_oid(cell));
+	return source != table && list_member_oid(line, table);
+}
+
 List *
 vfdw_sources_below(Oid table)
 {
+	Relation inherits = table_open(InheritsRelationId, AccessShareLock);
 	List *below = NIL;
 	ListCell *cell;
 
 	foreach (cell, vfdw_sources())
 	{
-		if (list_member_oid(ancestors_of(lfirst_oid(cell)), table))
+		if (is_below(lfirst_oid(cell), table, inherits))
 			below = lappend_oid(below, lfirst_oid(cell));
 	}
+	table_close(inherits, AccessShareLock);
 	return below;
 }
 

@@ -1,6 +1,6 @@
 /*
  * source_tree.h
- *	  Source tables of collections above and below a table, by partitioning.
+ *	  Source tables of collections above and below a table, by partitioning or inheritance.
  */
 #ifndef VECTOR_FDW_SOURCE_TREE_H
 #define VECTOR_FDW_SOURCE_TREE_H
@@ -11,7 +11,7 @@
 
 /* Sources whose rows the table holds: itself, and those that it is a partition of. */
 extern List *vfdw_sources_of(Oid table);
-/* Sources that are partitions of the table, at any depth, without itself. */
+/* Sources that are partitions of the table or inherit from it, at any depth, without itself. */
 extern List *vfdw_sources_below(Oid table);
 extern bool vfdw_is_source(Oid table);
 

@@ -123,6 +123,9 @@ vfdw_row_types_of(Oid relation)
 	List *types = NIL;
 	ListCell *cell;
 
+	/* Dropped, perhaps with a column named beside it, as that of an identity is. */
+	if (!OidIsValid(get_rel_type_id(relation)))
+		return NIL;
 	foreach (cell, find_all_inheritors(relation, NoLock, NULL))
 	{
 		Oid type = get_rel_type_id(lfirst_oid(cell));

@@ -32,7 +32,9 @@
 #include "fdw/wal_position.h"
 
 /* A change of the catalog is noticed within a second; this is generous. */
-#define VFDW_NOTICE_TIME_MS	  3000
+#define VFDW_NOTICE_TIME_MS 3000
+/* vectord tries again each 10 s what needs the user, who may have put it right before the wait. */
+#define VFDW_RETRIED_TIME_MS  12000
 #define VFDW_FIRST_PAUSE_MS	  5
 #define VFDW_LONGEST_PAUSE_MS 50
 
@@ -61,7 +63,9 @@ typedef struct WaitState
 	char *progress; /* of a daemon that is not ready */
 	Failure *failure;
 	/* of all rounds */
-	bool failing; /* there was a failure in each, since then */
+	bool asked;
+	bool was_tried; /* to build this, before the wait began, so a failure may be of that */
+	bool failing;	/* there was a failure in each, since then */
 	instr_time failing_since;
 	bool told; /* that it is waited out */
 } WaitState;
@@ -161,7 +165,9 @@ heed_failure(WaitState *state)
 	if (!state->failing)
 		INSTR_TIME_SET_CURRENT(state->failing_since);
 	state->failing = true;
-	if (vfdw_elapsed_ms(state->failing_since) < VFDW_NOTICE_TIME_MS)
+	if (vfdw_elapsed_ms(state->failing_since) < (state->failure->needs_user && state->was_tried
+													 ? VFDW_RETRIED_TIME_MS
+													 : VFDW_NOTICE_TIME_MS))
 		return;
 	if (state->failure->needs_user)
 		throw_failure(state);
@@ -210,6 +216,7 @@ judge(WaitState *state, const VfdwDaemon *daemon, const VfdwListed *definition,
 		state->ready++;
 		return;
 	}
+	state->was_tried = state->was_tried || (current && !state->asked);
 	state->pending++;
 	state->progress = describe_progress(daemon, status, current);
 }
@@ -261,6 +268,7 @@ ask_all(WaitState *state)
 		else if (vfdw_is_meant_to_hold(daemon, definition))
 			state->missing++;
 	}
+	state->asked = true;
 }
 
 static bool

@@ -68,5 +68,21 @@ CREATE TABLE child () INHERITS (docs);
 ROLLBACK;
 SELECT vector_fdw.wait_for_collection('inh_docs');
 SELECT state, last_error FROM vector_fdw.stat_collections WHERE name = 'inh_docs';
+
+-- A source that inherits itself follows what its parents' columns become. A typed table would not.
+CREATE TABLE base (t text, u text);
+CREATE TABLE middle () INHERITS (base);
+CREATE TABLE heir (id int PRIMARY KEY, embedding real[]) INHERITS (middle);
+SELECT vector_fdw.create_collection('inh_heir', 'heir', 'embedding', index => 'flat', include => '{t,u}');
+ALTER TABLE base ALTER t TYPE varchar(9);
+SET client_min_messages = notice;
+ALTER TABLE base RENAME t TO title;
+ALTER TABLE base DROP COLUMN u;
+SET client_min_messages = warning;
+SELECT c.include, count(r.prrelid) AS listed
+FROM vector_fdw.collection c LEFT JOIN pg_publication_rel r ON r.prrelid = c.source WHERE c.name = 'inh_heir' GROUP BY 1;
+CREATE TYPE row_of_typed AS (id int, embedding real[]);
+CREATE TABLE typed OF row_of_typed (PRIMARY KEY (id));
+SELECT vector_fdw.create_collection('inh_typed', 'typed', 'embedding', index => 'flat');
 DROP SCHEMA inh CASCADE;
 SELECT count(*) AS left_behind FROM vector_fdw.collection WHERE name LIKE 'inh\_%';

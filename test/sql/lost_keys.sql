@@ -64,12 +64,26 @@ UPDATE docs SET id = id + 100;
 CALL must_become('ready', '');
 SELECT * FROM vector_fdw.verify_collection('keys_docs');
 
+-- A replica identity without the key: the log does not tell which rows are meant.
+ALTER TABLE docs ADD other int NOT NULL UNIQUE GENERATED ALWAYS AS IDENTITY;
+ALTER TABLE docs REPLICA IDENTITY USING INDEX docs_other_key;
+ALTER TABLE docs REPLICA IDENTITY FULL;
+UPDATE docs SET id = id + 100;
+CALL must_become('ready', '');
+SELECT * FROM vector_fdw.verify_collection('keys_docs');
+
 -- Rolled back, nothing happened.
 BEGIN;
 ALTER TABLE docs DROP CONSTRAINT docs_pkey;
 ROLLBACK;
 SELECT vector_fdw.wait_for_collection('keys_docs');
 SELECT count(*) FROM near;
+
+-- Other tables with identity columns go without a word.
+CREATE SCHEMA keys_of_others;
+CREATE TABLE keys_of_others.a (id int GENERATED ALWAYS AS IDENTITY);
+ALTER TABLE keys_of_others.a ADD more int GENERATED ALWAYS AS IDENTITY;
+DROP SCHEMA keys_of_others CASCADE;
 
 -- A table that moves to another schema is not the one that the foreign table names.
 CREATE SCHEMA keys_elsewhere;

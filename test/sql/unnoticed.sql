@@ -58,6 +58,16 @@ IMPORT FOREIGN SCHEMA unn LIMIT TO (unn_docs, unn_seen, unn_nothing) FROM SERVER
 SELECT id FROM unn_seen;
 IMPORT FOREIGN SCHEMA unn EXCEPT (unn_seen) FROM SERVER vectord INTO unn;
 
+-- A column that the definition has and the one that is served has not.
+ALTER TABLE docs ADD yr int, ADD nr int;
+ALTER FOREIGN TABLE unn_seen ADD yr int, ADD nr int;
+BEGIN;
+SELECT vector_fdw.alter_collection('unn_seen', include => '{yr}');
+SELECT unn.try('SELECT yr FROM unn.unn_seen');
+SELECT unn.try('SELECT nr FROM unn.unn_seen');
+ROLLBACK;
+SELECT unn.try('SELECT yr FROM unn.unn_seen');
+
 SELECT vector_fdw.drop_collection('unn_docs'), vector_fdw.drop_collection('unn_seen');
 SET client_min_messages = error;
 DROP SCHEMA unn CASCADE;

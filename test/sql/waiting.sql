@@ -36,6 +36,17 @@ SELECT * FROM waited('100 ms');
 ALTER TABLE docs ADD PRIMARY KEY (id);
 SELECT * FROM waited('1 min');
 
+-- What needed somebody and has been put right before the wait is tried again before it is said.
+REVOKE pg_read_all_data FROM vectord;
+REVOKE ALL ON docs FROM vectord;
+SELECT vector_fdw.rebuild_collection('waiting_docs');
+SET statement_timeout = '30 s';
+CALL until_error('permission denied');
+RESET statement_timeout;
+GRANT pg_read_all_data TO vectord;
+GRANT SELECT ON docs TO vectord;
+SELECT said FROM waited('1 min');
+
 -- No room; what is enough of it is no other definition, but a reason to try again.
 SELECT vector_fdw.alter_collection('waiting_docs', options => '{"memory_limit":"1kB"}');
 SELECT vector_fdw.rebuild_collection('waiting_docs');
@@ -45,7 +56,7 @@ SELECT * FROM waited('1 min');
 
 -- A definition that is wrong now.
 ALTER TABLE docs DROP COLUMN v;
-SELECT * FROM waited('10 min');
+SELECT said FROM waited('10 min');
 
 SELECT vector_fdw.drop_collection('waiting_docs');
 DROP SCHEMA waiting CASCADE;

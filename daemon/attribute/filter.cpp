@@ -290,28 +290,30 @@ Result<Filter::Evaluated> Filter::Compute(const FilteredRows& rows,
                    work + tests * static_cast<uint64_t>(std::max(root_.cost, 1))};
 }
 
-Result<std::vector<uint64_t>> Filter::Evaluate(const FilteredRows& rows,
-                                               const std::atomic<bool>* cancelled) const {
+Result<FilterCache::Rows> Filter::Evaluate(const FilteredRows& rows,
+                                           const std::atomic<bool>* cancelled) const {
   // Some 10 us; less is not worth keeping.
   constexpr uint64_t kMuchWork = 100000;
+  const auto share = [](std::vector<uint64_t> passing) {
+    return std::make_shared<const std::vector<uint64_t>>(std::move(passing));
+  };
   if (rows.cache == nullptr || rows.budget == nullptr || identity_.empty()) {
     VFDW_ASSIGN_OR_RETURN(Evaluated evaluated, Compute(rows, cancelled));
-    return std::move(evaluated.rows);
+    return FilterCache::Rows(share(std::move(evaluated.rows)));
   }
-  std::vector<uint64_t> passing;
-  if (const FilterCache::Rows kept = rows.cache->Find(identity_)) {
-    passing = *kept;
-  } else {
+  FilterCache::Rows passing = rows.cache->Find(identity_);
+  if (passing == nullptr) {
     FilteredRows all = rows;
     all.live = nullptr;
     VFDW_ASSIGN_OR_RETURN(Evaluated evaluated, Compute(all, cancelled));
-    passing = std::move(evaluated.rows);
+    passing = share(std::move(evaluated.rows));
     if (evaluated.work >= kMuchWork && rows.cache->AskedBefore(identity_))
-      rows.cache->Keep(identity_, passing, rows.budget);
+      rows.cache->Keep(identity_, *passing, rows.budget);
   }
-  if (rows.live != nullptr)
-    for (size_t word = 0; word < passing.size(); word++) passing[word] &= rows.live[word];
-  return passing;
+  if (rows.live == nullptr) return passing;
+  std::vector<uint64_t> living(*passing);
+  for (size_t word = 0; word < living.size(); word++) living[word] &= rows.live[word];
+  return FilterCache::Rows(share(std::move(living)));
 }
 
 size_t Filter::memory_bytes() const {

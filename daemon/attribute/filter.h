@@ -70,10 +70,10 @@ class Filter {
   Filter(Node root, std::string identity)
       : root_(std::move(root)), identity_(std::move(identity)) {}
 
-  // Bit i of word i / 64: row i exists and passes. CANCELED when the flag was seen, CORRUPT when a
-  // value is none of its type.
-  Result<std::vector<uint64_t>> Evaluate(const FilteredRows& rows,
-                                         const std::atomic<bool>* cancelled) const;
+  // Bit i of word i / 64: row i exists and passes. Shared with the cache where it is kept there.
+  // CANCELED when the flag was seen, CORRUPT when a value is none of its type.
+  Result<std::shared_ptr<const std::vector<uint64_t>>> Evaluate(
+      const FilteredRows& rows, const std::atomic<bool>* cancelled) const;
   // What a row costs at most, in comparisons of a number; without what can be looked up.
   int cost() const { return root_.cost; }
   size_t memory_bytes() const;

@@ -112,9 +112,9 @@ Status ResultStream::ApplyFilter(const std::atomic<bool>* cancelled) {
         view->columns(),         view->has_vectors(), view.live ? view.live->words() : nullptr,
         &view->sorted_columns(), set_->budget.get(),  &view->filter_cache()};
     VFDW_ASSIGN_OR_RETURN(allowed_[s].words, query_.filter->Evaluate(rows, cancelled));
-    allowed_[s].rows = CountAllowed(allowed_[s].words.data(), view->rows());
+    allowed_[s].rows = CountAllowed(allowed_[s].words->data(), view->rows());
     // All pass: a search is cheaper without a bitmap.
-    if (allowed_[s].rows == view.live_rows) allowed_[s].words = {};
+    if (allowed_[s].rows == view.live_rows) allowed_[s].words = nullptr;
   }
   filter_applied_ = true;
   CountMatching();
@@ -123,7 +123,7 @@ Status ResultStream::ApplyFilter(const std::atomic<bool>* cancelled) {
 }
 
 const uint64_t* ResultStream::AllowedRows(uint32_t segment) const {
-  if (!allowed_[segment].words.empty()) return allowed_[segment].words.data();
+  if (allowed_[segment].words != nullptr) return allowed_[segment].words->data();
   const SegmentView& view = set_->segments[segment];
   return view.live ? view.live->words() : nullptr;
 }
@@ -235,6 +235,7 @@ SearchParams ResultStream::ParamsFor(uint32_t segment, size_t wanted, bool appro
   params.oversample = query_.oversample;
   params.target_recall = query_.target_recall;
   params.allowed_rows = AllowedRows(segment);
+  params.rows_allowed = allowed_[segment].rows;
   if (last_) params.after = BoundFor(*view, *last_);
   return params;
 }
@@ -300,7 +301,7 @@ size_t ResultStream::memory_bytes() const {
   size_t bytes = pending_.capacity() * sizeof(RowRef) + query_.vector.capacity() * sizeof(float) +
                  (query_.filter ? query_.filter->memory_bytes() : 0);
   for (const Allowed& allowed : allowed_)
-    bytes += sizeof(allowed) + allowed.words.capacity() * sizeof(uint64_t);
+    bytes += sizeof(allowed) + (allowed.words ? allowed.words->capacity() * sizeof(uint64_t) : 0);
   return bytes;
 }
 

@@ -97,7 +97,7 @@ class ResultStream {
  private:
   // The rows of a segment that may be in the answer.
   struct Allowed {
-    std::vector<uint64_t> words;  // empty: those that live
+    std::shared_ptr<const std::vector<uint64_t>> words;  // null: those that live
     uint64_t rows = 0;
   };
 

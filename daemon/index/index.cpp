@@ -63,7 +63,9 @@ Status Index::SearchOrThrow(const float* query, const SearchParams& params,
   // All distances alike: the order is that of the rows, which no structure knows.
   if (BoundQuery(*store_, metric_, query).AllDistancesAreNan()) return scan();
 
-  const size_t allowed = CountAllowed(params.allowed_rows, store_->size());
+  const size_t allowed = params.rows_allowed > 0
+                             ? params.rows_allowed
+                             : CountAllowed(params.allowed_rows, store_->size());
   // So few are scanned in a fraction of a millisecond, and exactly.
   constexpr size_t kFewRows = 5000;
   if (params.allowed_rows != nullptr && allowed < kFewRows) return scan();

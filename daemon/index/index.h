@@ -40,6 +40,7 @@ struct SearchParams {
   const std::atomic<bool>* cancelled = nullptr;  // may be null
   // Bit i of word i / 64: row i may be returned. Null: all may. Covers every row of the store.
   const uint64_t* allowed_rows = nullptr;
+  size_t rows_allowed = 0;  // by that bitmap; 0: to be counted
   // Only rows that come after this one in the order, even if it is no row of this store. The
   // continuation of a stream of results; always answered by an exact scan.
   std::optional<Candidate> after;

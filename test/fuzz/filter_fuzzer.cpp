@@ -84,7 +84,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto found = (*filter)->Evaluate({columns, true, live.data(), &sorted, &budget}, nullptr);
   if (scanned.ok())
     for (size_t i = 0; i < live.size(); i++)
-      if (((*scanned)[i] & ~live[i]) != 0) abort();
-  if (scanned.ok() && found.ok() && *scanned != *found) abort();
+      if (((**scanned)[i] & ~live[i]) != 0) abort();
+  if (scanned.ok() && found.ok() && **scanned != **found) abort();
   return 0;
 }

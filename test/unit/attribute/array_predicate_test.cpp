@@ -59,7 +59,7 @@ std::string Answers(uint32_t type_oid, const std::vector<Element>& values, Filte
     EXPECT_TRUE(filter.ok()) << filter.status().detail();
     auto words = (*filter)->Evaluate({columns}, nullptr);
     EXPECT_TRUE(words.ok());
-    return (*words)[0];
+    return (**words)[0];
   };
   const uint64_t yes = passing({node});
   const uint64_t unknown = passing({node, Unary(FilterKind::kIsUnknown)});

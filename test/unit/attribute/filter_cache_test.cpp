@@ -102,7 +102,7 @@ class RepeatedFilterTest : public FilterCacheTest {
         {columns_, true, live ? live->data() : nullptr, nullptr, &budget_, &cache_}, nullptr);
     EXPECT_TRUE(rows.ok());
     size_t count = 0;
-    for (const uint64_t word : *rows) count += static_cast<size_t>(__builtin_popcountll(word));
+    for (const uint64_t word : **rows) count += static_cast<size_t>(__builtin_popcountll(word));
     return count;
   }
   const std::vector<FilterColumn> kNames = {{"a", ValueEncoding::kInt64, 20, 0},

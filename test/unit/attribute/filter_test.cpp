@@ -226,7 +226,7 @@ std::vector<uint64_t> Evaluate(const std::vector<FilterNode>& nodes, const Filte
   EXPECT_TRUE(filter.ok()) << filter.status().detail();
   auto passing = (*filter)->Evaluate(rows, nullptr);
   EXPECT_TRUE(passing.ok());
-  return *passing;
+  return **passing;
 }
 
 bool Has(const std::vector<uint64_t>& words, size_t row) { return words[row / 64] >> row % 64 & 1; }

@@ -27,7 +27,7 @@ char Answer(const std::string& document, FilterKind kind, std::vector<std::strin
     EXPECT_TRUE(filter.ok()) << filter.status().detail();
     auto words = (*filter)->Evaluate({columns}, nullptr);
     EXPECT_TRUE(words.ok()) << document;
-    return words.ok() && (*words)[0] == 1;
+    return words.ok() && (**words)[0] == 1;
   };
   if (passes({node})) return 't';
   return passes({node, Unary(FilterKind::kIsUnknown)}) ? 'u' : 'f';

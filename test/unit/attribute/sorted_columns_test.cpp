@@ -78,7 +78,7 @@ std::vector<uint64_t> Passing(const std::vector<FilterNode>& nodes, const Filter
   EXPECT_TRUE(filter.ok());
   auto words = (*filter)->Evaluate(rows, nullptr);
   EXPECT_TRUE(words.ok());
-  return *words;
+  return **words;
 }
 
 TEST(SortedColumns, PassTheSameRowsAsTestingAll) {

@@ -53,8 +53,9 @@ vfdw_sources_of(Oid table)
 	return sources;
 }
 
+/* Snapshot NULL: the present. */
 static List *
-add_parents(List *tables, Relation inherits, Oid table)
+add_parents(List *tables, Relation inherits, Oid table, Snapshot snapshot)
 {
 	SysScanDesc scan;
 	ScanKeyData key;
@@ -62,7 +63,7 @@ add_parents(List *tables, Relation inherits, Oid table)
 
 	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(table));
-	scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
+	scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true, snapshot, 1, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 		tables = list_append_unique_oid(tables, ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent);
 	systable_endscan(scan);
@@ -78,7 +79,7 @@ is_below(Oid source, Oid table, Relation inherits)
 	ListCell *cell;
 
 	foreach (cell, line)
-		line = add_parents(line, inherits, lfirst_oid(cell));
+		line = add_parents(line, inherits, lfirst_oid(cell), NULL);
 	return source != table && list_member_oid(line, table);
 }
 
@@ -105,23 +106,15 @@ vfdw_sources_below(Oid table)
 Oid
 vfdw_former_parent(Oid table)
 {
-	Relation catalog = table_open(InheritsRelationId, AccessShareLock);
+	Relation inherits = table_open(InheritsRelationId, AccessShareLock);
 	Oid parent = InvalidOid;
-	SysScanDesc scan;
-	ScanKeyData key;
-	HeapTuple tuple;
+	ListCell *cell;
 
-	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(table));
-	scan = systable_beginscan(catalog, InheritsRelidSeqnoIndexId, true, SnapshotAny, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	foreach (cell, add_parents(NIL, inherits, table, SnapshotAny))
 	{
-		Oid candidate = ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent;
-
-		if (get_rel_relkind(candidate) == RELKIND_PARTITIONED_TABLE)
-			parent = candidate;
+		if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_PARTITIONED_TABLE)
+			parent = lfirst_oid(cell);
 	}
-	systable_endscan(scan);
-	table_close(catalog, AccessShareLock);
+	table_close(inherits, AccessShareLock);
 	return parent;
 }

@@ -294,12 +294,12 @@ Result<FilterCache::Rows> Filter::Evaluate(const FilteredRows& rows,
                                            const std::atomic<bool>* cancelled) const {
   // Some 10 us; less is not worth keeping.
   constexpr uint64_t kMuchWork = 100000;
-  const auto share = [](std::vector<uint64_t> passing) {
+  const auto share = [](std::vector<uint64_t> passing) -> FilterCache::Rows {
     return std::make_shared<const std::vector<uint64_t>>(std::move(passing));
   };
   if (rows.cache == nullptr || rows.budget == nullptr || identity_.empty()) {
     VFDW_ASSIGN_OR_RETURN(Evaluated evaluated, Compute(rows, cancelled));
-    return FilterCache::Rows(share(std::move(evaluated.rows)));
+    return share(std::move(evaluated.rows));
   }
   FilterCache::Rows passing = rows.cache->Find(identity_);
   if (passing == nullptr) {
@@ -313,7 +313,7 @@ Result<FilterCache::Rows> Filter::Evaluate(const FilteredRows& rows,
   if (rows.live == nullptr) return passing;
   std::vector<uint64_t> living(*passing);
   for (size_t word = 0; word < living.size(); word++) living[word] &= rows.live[word];
-  return FilterCache::Rows(share(std::move(living)));
+  return share(std::move(living));
 }
 
 size_t Filter::memory_bytes() const {

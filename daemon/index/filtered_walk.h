@@ -8,7 +8,7 @@
 // This finds the nearest when allowed rows are as common near the query as anywhere. Where they are
 // not (a filter on what the vectors cluster by), no walk can promise that it saw the nearest. So
 // the walk first looks around the query, whatever is allowed, and gives up when allowed rows are
-// rare there.
+// rare there. Those that it met are what it goes on from.
 //
 // Threads: any number at once, each with a scratch of its own.
 #ifndef VECTOR_FDW_DAEMON_INDEX_FILTERED_WALK_H

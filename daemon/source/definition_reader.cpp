@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "daemon/attribute/value_kind.h"
+#include "daemon/source/refusal.h"
 #include "shared/limits.h"
 #include "shared/source_names.h"
 
@@ -122,13 +123,6 @@ const std::string& Text(const PgRow& row, Field field) {
 
 int64_t Number(const PgRow& row, Field field) {
   return strtoll(Text(row, field).c_str(), nullptr, 10);
-}
-
-Status Refused(const Definition& definition, const std::string& detail,
-               const std::string& hint = {}) {
-  return Status(ErrorCode::SOURCE_REFUSED,
-                "collection \"" + definition.name + "\" cannot follow its source table", detail,
-                hint);
 }
 
 bool ParseMetric(const std::string& name, vfdw_metric* metric) {

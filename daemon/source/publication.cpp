@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "daemon/source/refusal.h"
 #include "shared/source_names.h"
 
 namespace vectord {
@@ -59,12 +60,6 @@ constexpr char kPublishesAllQuery[] =
     " WHERE pubname = '" VFDW_PUBLICATION "'";
 
 constexpr char kPublication[] = "Publication \"" VFDW_PUBLICATION "\" ";
-
-Status Refused(const Definition& definition, const std::string& detail, const std::string& hint) {
-  return Status(ErrorCode::SOURCE_REFUSED,
-                "collection \"" + definition.name + "\" cannot follow its source table", detail,
-                hint);
-}
 
 std::string Rebuild(const Definition& definition) {
   return "SELECT vector_fdw.rebuild_collection('" + definition.name + "') ";

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "daemon/source/refusal.h"
 #include "daemon/source/value_text.h"
 #include "daemon/source/vector_decoder.h"
 #include "shared/limits.h"
@@ -30,10 +31,9 @@ Status RowReader::Bind(const Relation& relation) {
       if (problem.fault != SchemaFault::kModifierChanged)
         detail += (detail.empty() ? "" : " ") + problem.detail;
     relation_.reset();
-    return Status(ErrorCode::SOURCE_REFUSED,
-                  "collection \"" + definition_->name + "\" cannot follow its source table", detail,
-                  "Alter the collection as the table is now, or call "
-                  "vector_fdw.rebuild_collection().");
+    return Refused(*definition_, detail,
+                   "Alter the collection as the table is now, or call "
+                   "vector_fdw.rebuild_collection().");
   }
   relation_ = relation.shared_from_this();
   return {};

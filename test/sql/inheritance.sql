@@ -11,20 +11,9 @@ CREATE FOREIGN TABLE near (id int, embedding real[]) SERVER vectord OPTIONS (col
 SELECT vector_fdw.wait_for_collection('inh_docs');
 SELECT count(*) FROM near;
 -- vectord notices by itself what becomes of the children.
-CREATE PROCEDURE must_become(wanted_state text, wanted_error text) LANGUAGE plpgsql AS $$
-DECLARE
-	until timestamptz := clock_timestamp() + '60 s';
-	found record;
-BEGIN
-	LOOP
-		SELECT state, last_error INTO found FROM vector_fdw.stat_collections WHERE name = 'inh_docs';
-		EXIT WHEN found.state = wanted_state AND coalesce(found.last_error, '') LIKE wanted_error;
-		IF clock_timestamp() > until THEN
-			RAISE '% %', found.state, found.last_error;
-		END IF;
-		PERFORM pg_sleep(0.02);
-	END LOOP;
-END $$;
+\set ECHO none
+\i test/sql/include/must_become.sql
+\set ECHO all
 
 CREATE TABLE child (PRIMARY KEY (id)) INHERITS (docs);
 INSERT INTO child VALUES (31, '{0,1}');
@@ -35,7 +24,7 @@ SELECT count(*) FROM near;
 SELECT vector_fdw.rebuild_collection('inh_docs');
 ALTER TABLE child NO INHERIT docs;
 INSERT INTO docs VALUES (32, '{1,0}');
-CALL must_become('ready', '');
+CALL must_become('inh_docs', 'ready', '');
 SELECT count(*) FROM near;
 SELECT * FROM vector_fdw.verify_collection('inh_docs');
 
@@ -48,11 +37,11 @@ CREATE TEMP TABLE second () INHERITS (others, docs);
 \set VERBOSITY default
 SELECT vector_fdw.wait_for_collection('inh_docs');
 DROP TABLE child CASCADE;
-CALL must_become('error', '%.second inherits from inh.docs,%');
+CALL must_become('inh_docs', 'error', '%.second inherits from inh.docs,%');
 -- The definition's publication is as it was all the time.
 SELECT count(*) FROM pg_publication_tables WHERE schemaname = 'inh';
 DROP TABLE second;
-CALL must_become('ready', '');
+CALL must_become('inh_docs', 'ready', '');
 SELECT count(*) FROM near;
 
 -- Foreign tables can be children, too.
@@ -60,7 +49,7 @@ CREATE FOREIGN TABLE far () INHERITS (docs) SERVER vectord OPTIONS (collection '
 ALTER FOREIGN TABLE far NO INHERIT docs;
 ALTER FOREIGN TABLE far INHERIT docs;
 DROP FOREIGN TABLE far;
-CALL must_become('ready', '');
+CALL must_become('inh_docs', 'ready', '');
 SELECT * FROM vector_fdw.verify_collection('inh_docs');
 
 BEGIN;

@@ -8,29 +8,18 @@ INSERT INTO docs SELECT i, 1, ARRAY[sin(i), cos(i)] FROM generate_series(1, 30) 
 SELECT vector_fdw.create_collection('keys_docs', 'keys.docs', 'embedding', index => 'flat');
 CREATE FOREIGN TABLE near (id int, embedding real[]) SERVER vectord OPTIONS (collection 'keys_docs', schema_name 'keys');
 SELECT vector_fdw.wait_for_collection('keys_docs');
-CREATE PROCEDURE must_become(wanted_state text, wanted_error text) LANGUAGE plpgsql AS $$
-DECLARE
-	until timestamptz := clock_timestamp() + '60 s';
-	found record;
-BEGIN
-	LOOP
-		SELECT state, last_error INTO found FROM vector_fdw.stat_collections WHERE name = 'keys_docs';
-		EXIT WHEN found.state = wanted_state AND coalesce(found.last_error, '') LIKE wanted_error;
-		IF clock_timestamp() > until THEN
-			RAISE '% %', found.state, found.last_error;
-		END IF;
-		PERFORM pg_sleep(0.02);
-	END LOOP;
-END $$;
+\set ECHO none
+\i test/sql/include/must_become.sql
+\set ECHO all
 
 -- Another primary key: said at once, no row is served for another one, and all is well with the first.
 ALTER TABLE docs DROP CONSTRAINT docs_pkey, ADD PRIMARY KEY (id, tenant);
 INSERT INTO docs SELECT i, 2, ARRAY[sin(i), cos(i)] FROM generate_series(1, 30) i;
-CALL must_become('error', '%exactly its key columns%');
+CALL must_become('keys_docs', 'error', '%exactly its key columns%');
 SELECT count(*) FROM near;
 DELETE FROM docs WHERE tenant = 2;
 CREATE UNIQUE INDEX another ON docs (id);
-CALL must_become('ready', '');
+CALL must_become('keys_docs', 'ready', '');
 SELECT count(*) FROM near;
 SELECT * FROM vector_fdw.verify_collection('keys_docs');
 
@@ -40,28 +29,28 @@ CREATE UNIQUE INDEX wider ON docs (tenant, id);
 DROP INDEX plain;
 CREATE UNIQUE INDEX partial ON docs (id) WHERE tenant = 1;
 DROP INDEX another;
-CALL must_become('error', '%exactly its key columns%');
+CALL must_become('keys_docs', 'error', '%exactly its key columns%');
 DROP INDEX partial;
 CREATE UNIQUE INDEX covering ON docs (id) INCLUDE (tenant);
-CALL must_become('ready', '');
+CALL must_become('keys_docs', 'ready', '');
 
 -- A key that may be NULL.
 ALTER TABLE docs REPLICA IDENTITY FULL, DROP CONSTRAINT docs_pkey;
 ALTER TABLE docs ALTER tenant DROP NOT NULL;
 ALTER TABLE docs ALTER id DROP NOT NULL;
-CALL must_become('error', '%"id" may be NULL%');
+CALL must_become('keys_docs', 'error', '%"id" may be NULL%');
 ALTER TABLE docs ALTER id SET NOT NULL;
-CALL must_become('ready', '');
+CALL must_become('keys_docs', 'ready', '');
 SELECT count(*) FROM near;
 SELECT * FROM vector_fdw.verify_collection('keys_docs');
 
 -- Deferrable: in the middle of a statement two rows may have the same key.
 ALTER TABLE docs ADD CONSTRAINT later UNIQUE (id) DEFERRABLE;
 DROP INDEX covering;
-CALL must_become('error', '%deferrable%');
+CALL must_become('keys_docs', 'error', '%deferrable%');
 ALTER TABLE docs DROP CONSTRAINT later, ADD PRIMARY KEY (id);
 UPDATE docs SET id = id + 100;
-CALL must_become('ready', '');
+CALL must_become('keys_docs', 'ready', '');
 SELECT * FROM vector_fdw.verify_collection('keys_docs');
 
 -- A replica identity without the key: the log does not tell which rows are meant.
@@ -69,7 +58,7 @@ ALTER TABLE docs ADD other int NOT NULL UNIQUE GENERATED ALWAYS AS IDENTITY;
 ALTER TABLE docs REPLICA IDENTITY USING INDEX docs_other_key;
 ALTER TABLE docs REPLICA IDENTITY FULL;
 UPDATE docs SET id = id + 100;
-CALL must_become('ready', '');
+CALL must_become('keys_docs', 'ready', '');
 SELECT * FROM vector_fdw.verify_collection('keys_docs');
 
 -- Rolled back, nothing happened.

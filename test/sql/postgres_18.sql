@@ -76,28 +76,17 @@ SELECT vector_fdw.create_collection('p18_docs', 'docs', 'v', key_columns => '{id
 CREATE FOREIGN TABLE near (id int, v real[], length int GENERATED ALWAYS AS (cardinality(v)) VIRTUAL)
 	SERVER vectord OPTIONS (collection 'p18_docs', schema_name 'p18');
 SELECT vector_fdw.wait_for_collection('p18_docs');
-CREATE PROCEDURE must_become(wanted_state text, wanted_error text) LANGUAGE plpgsql AS $$
-DECLARE
-	until timestamptz := clock_timestamp() + '60 s';
-	found record;
-BEGIN
-	LOOP
-		SELECT state, last_error INTO found FROM vector_fdw.stat_collections WHERE name = 'p18_docs';
-		EXIT WHEN found.state = wanted_state AND coalesce(found.last_error, '') LIKE wanted_error;
-		IF clock_timestamp() > until THEN
-			RAISE '% %', found.state, found.last_error;
-		END IF;
-		PERFORM pg_sleep(0.02);
-	END LOOP;
-END $$;
+\set ECHO none
+\i test/sql/include/must_become.sql
+\set ECHO all
 -- said once
 ALTER TABLE docs ALTER id DROP NOT NULL;
-CALL must_become('error', '%"id" may be NULL%');
+CALL must_become('p18_docs', 'error', '%"id" may be NULL%');
 ALTER TABLE docs ADD CONSTRAINT filled NOT NULL id NOT VALID;
 SELECT vector_fdw.rebuild_collection('p18_docs');
 SELECT count(*) FROM near;
 ALTER TABLE docs VALIDATE CONSTRAINT filled;
-CALL must_become('ready', '');
+CALL must_become('p18_docs', 'ready', '');
 SELECT * FROM near;
 
 -- A virtual column of the foreign table is none of the collection.

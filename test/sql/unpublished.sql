@@ -15,20 +15,9 @@ SELECT vector_fdw.create_collection('unp_parted', 'unp.parted', 'v', index => 'f
 SELECT vector_fdw.create_collection('unp_others', 'unp.others', 'v', index => 'flat');
 SELECT vector_fdw.create_collection('unp_twice', 'unp.others', 'v', index => 'flat');
 SELECT vector_fdw.wait_for_collection(name) FROM vector_fdw.collection WHERE name LIKE 'unp\_%';
-CREATE PROCEDURE must_become(collection text, wanted_state text, wanted_error text) LANGUAGE plpgsql AS $$
-DECLARE
-	until timestamptz := clock_timestamp() + '20 s';
-	found record;
-BEGIN
-	LOOP
-		SELECT state, last_error INTO found FROM vector_fdw.stat_collections WHERE name = collection;
-		EXIT WHEN found.state = wanted_state AND coalesce(found.last_error, '') LIKE wanted_error;
-		IF clock_timestamp() > until THEN
-			RAISE '% %', found.state, found.last_error;
-		END IF;
-		PERFORM pg_sleep(0.02);
-	END LOOP;
-END $$;
+\set ECHO none
+\i test/sql/include/must_become.sql
+\set ECHO all
 
 -- A table taken out.
 ALTER PUBLICATION vectord DROP TABLE docs;

@@ -94,10 +94,14 @@ TEST(CopyRows, RowsWithoutAVectorStandApart) {
   EXPECT_EQ(batch.rows(), 2u);
 }
 
-TEST(CopyRows, RejectedRowsAreCountedAndTheFirstReasonNamesTheKey) {
-  Definition definition = MakeDefinition(ValueEncoding::kInt32);
+Definition WithLanguageInKey(Definition definition) {
   definition.columns.insert(definition.columns.begin() + 1,
                             MakeColumn("lang", ColumnRole::kKey, ValueEncoding::kText));
+  return definition;
+}
+
+TEST(CopyRows, RejectedRowsAreCountedAndTheFirstReasonNamesTheKey) {
+  const Definition definition = WithLanguageInKey(MakeDefinition(ValueEncoding::kInt32));
   CopyRows parser(definition, 2);
   RowBatch batch = parser.EmptyBatch();
 
@@ -115,9 +119,7 @@ TEST(CopyRows, RejectedRowsAreCountedAndTheFirstReasonNamesTheKey) {
 }
 
 TEST(CopyRows, AnEmptyFirstPartOfAKeyIsNamedToo) {
-  Definition definition = MakeDefinition(ValueEncoding::kText);
-  definition.columns.insert(definition.columns.begin() + 1,
-                            MakeColumn("lang", ColumnRole::kKey, ValueEncoding::kText));
+  const Definition definition = WithLanguageInKey(MakeDefinition(ValueEncoding::kText));
   CopyRows parser(definition, 2);
   RowBatch batch = parser.EmptyBatch();
   ASSERT_TRUE(

@@ -33,9 +33,10 @@ double ShareFound(const std::vector<Candidate>& found, const TrueNeighbours& tru
   return static_cast<double>(std::min(hits, wanted)) / static_cast<double>(wanted);
 }
 
-// How many of n queries go on with an effort, so that no effort costs more than some scans of all.
+// How many of n queries go on with an effort, so that no effort takes longer than some tenths of a
+// second.
 size_t QueriesAt(const CalibrationTask& task, uint32_t effort, size_t n) {
-  constexpr double kElements = 2e9;
+  constexpr double kElements = 4e8;
   constexpr size_t kLeast = 150;
   const double elements = effort * task.rows_per_effort * task.store.dimensions();
   const double affordable = std::min(1e6, kElements / elements);
@@ -45,26 +46,27 @@ size_t QueriesAt(const CalibrationTask& task, uint32_t effort, size_t n) {
 class CurveMeter {
  public:
   CurveMeter(const CalibrationTask& task, const BuildControl& control, const SearchParams& params,
-             bool filtered, const std::vector<TrueNeighbours>& truth, size_t queries)
+             const FilterShare& filter, const std::vector<TrueNeighbours>& truth, size_t queries)
       : task_(task),
         control_(control),
         params_(params),
-        filtered_(filtered),
+        filtered_(filter.share < 1),
+        last_effort_(filter.last_effort),
         truth_(truth),
         shares_(std::min(queries, truth.size()), 0.0) {}
 
   Result<RecallCurve> Measure() {
     const uint32_t first = static_cast<uint32_t>(params_.k);  // walks keep that many
     std::vector<RecallPoint> points;
-    if (first > task_.last_effort || shares_.empty()) return RecallCurve();
+    if (first > last_effort_ || shares_.empty()) return RecallCurve();
     for (uint32_t effort = first;; effort = NextEffort(effort)) {
-      effort = std::min(effort, task_.last_effort);
+      effort = std::min(effort, last_effort_);
       const size_t queries = QueriesAt(task_, effort, shares_.size());
       const std::vector<double> before = shares_;
       VFDW_RETURN_IF_ERROR(SearchWith(effort, queries));
       points.push_back(PointAfter(points.empty() ? RecallPoint() : points.back(), before, queries));
       points.back().effort = effort;
-      if (points.back().recall >= kEnoughRecall || effort == task_.last_effort) break;
+      if (points.back().recall >= kEnoughRecall || effort == last_effort_) break;
     }
     return RecallCurve(std::move(points));
   }
@@ -108,6 +110,7 @@ class CurveMeter {
   const BuildControl& control_;
   const SearchParams params_;
   const bool filtered_;
+  const uint32_t last_effort_;
   const std::vector<TrueNeighbours>& truth_;
   std::vector<double> shares_;  // of the truth, that each query found at the last effort
 };
@@ -158,11 +161,11 @@ Result<RecallCurves> MeasureRecall(const CalibrationTask& task, const BuildContr
   std::vector<std::vector<uint64_t>> bitmaps = {OthersByChance(task, 1)};
   const std::vector<size_t> wanted = WantedAnswers(task);
   std::vector<TruthQuestion> questions = {{bitmaps[0].data(), wanted}};
-  std::vector<float> shares = {1};
-  for (const float share : task.filter_shares) {
-    if (!IsWorthMeasuring(task, share)) continue;
-    bitmaps.push_back(OthersByChance(task, share));
-    shares.push_back(share);
+  std::vector<FilterShare> filters = {{1, task.last_effort}};
+  for (const FilterShare& filter : task.filters) {
+    if (!IsWorthMeasuring(task, filter.share)) continue;
+    bitmaps.push_back(OthersByChance(task, filter.share));
+    filters.push_back(filter);
     questions.push_back(
         {bitmaps.back().data(), std::vector<size_t>(std::min(kFilterQueries, wanted.size()),
                                                     size_t{RecallCurves::kMainK})});
@@ -176,12 +179,12 @@ Result<RecallCurves> MeasureRecall(const CalibrationTask& task, const BuildContr
   for (const KnownK& known : kMeasuredK) {
     if (wanted.front() < known.k) break;
     params.k = known.k;
-    for (size_t i = 0; i < shares.size(); i++) {
+    for (size_t i = 0; i < filters.size(); i++) {
       if (i > 0 && known.k != RecallCurves::kMainK) break;
       params.allowed_rows = bitmaps[i].data();
-      CurveMeter meter(task, control, params, /*filtered=*/i > 0, truth[i], known.queries);
+      CurveMeter meter(task, control, params, filters[i], truth[i], known.queries);
       VFDW_ASSIGN_OR_RETURN(RecallCurve curve, meter.Measure());
-      if (!curve.points().empty()) curves.Add({known.k, shares[i], std::move(curve)});
+      if (!curve.points().empty()) curves.Add({known.k, filters[i].share, std::move(curve)});
     }
   }
   return curves;

@@ -18,6 +18,12 @@
 
 namespace vectord {
 
+// A filter that lets pass this share of the rows, below 1, by chance.
+struct FilterShare {
+  float share;
+  uint32_t last_effort;  // beyond it a scan is taken, or will do
+};
+
 // Efforts are k or more.
 struct CalibrationTask {
   const VectorStore& store;
@@ -25,11 +31,10 @@ struct CalibrationTask {
   // Rows used as queries, which no search may find; in an order by chance, since the first few
   // stand for all.
   const std::vector<uint32_t>& held_out;
-  uint32_t last_effort;    // beyond it Index::Search() scans
+  uint32_t last_effort;    // of searches without a filter
   double rows_per_effort;  // a search costs, for each unit of effort, as much as a scan of so many
                            // rows
-  // Shares of filters to measure, falling, each below 1.
-  std::vector<float> filter_shares;
+  std::vector<FilterShare> filters;  // their shares fall
   // One search: params.allowed_rows never has a held-out row, and all others unless `filtered`.
   // Called by several threads at once.
   std::function<Status(const float* query, const SearchParams& params, bool filtered,
@@ -37,7 +42,7 @@ struct CalibrationTask {
       search;
 };
 
-// Measures rising efforts, at several k, until nearly all is found or last_effort is reached.
+// Measures rising efforts, at several k, until nearly all is found or the last effort is reached.
 // Without held-out rows there are no curves.
 Result<RecallCurves> MeasureRecall(const CalibrationTask& task, const BuildControl& control);
 

@@ -27,6 +27,7 @@ class HalfCodes final : public VectorCodes {
 
   Quantizer quantizer() const override { return Quantizer::kFp16; }
   size_t memory_bytes() const override { return sizeof(*this) + halves_.bytes(); }
+  size_t bytes_per_row() const override { return stride_ * sizeof(uint16_t); }
   Status Write(ByteSink* sink) const override;
 
   class Query;

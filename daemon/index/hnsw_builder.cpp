@@ -30,18 +30,26 @@ constexpr uint32_t kUnmeasuredEffort = 100;
 // and between these differ little (hnsw_index.cpp).
 const std::vector<float> kFilterShares = {0.2f, 0.04f};
 
+std::vector<FilterShare> FiltersToMeasure(const HnswGraph& graph, const VectorStore& store) {
+  std::vector<FilterShare> filters;
+  double largest = kLeastPlainShare;  // of the shares that go by it
+  for (const float share : kFilterShares) {
+    filters.push_back({share, HnswIndex::LastEffort(graph, store, largest)});
+    largest = share;
+  }
+  return filters;
+}
+
 // What searches for the held-out rows' neighbours find in the graph without them.
 Result<RecallCurves> MeasureGraph(const HnswGraph& graph, vfdw_metric metric,
                                   const VectorStore& store, const std::vector<uint32_t>& held_out,
                                   const BuildControl& control) {
   ScratchPool<WalkScratch> scratch_pool;
   const CalibrationTask task{
-      store,
-      metric,
-      held_out,
-      HnswIndex::LastEffort(graph, store.size()),
-      HnswIndex::CostInRows(graph, 1),
-      kFilterShares,
+      store, metric, held_out,
+      // What takes longer than half a scan is not worth the time to measure it.
+      std::max(1u, HnswIndex::LastEffort(graph, store, /*share=*/1) / 2),
+      HnswIndex::CostInRows(graph, store, 1), FiltersToMeasure(graph, store),
       [&](const float* query, const SearchParams& params, bool filtered,
           std::vector<Candidate>* out) {
         SearchStats stats;

@@ -24,9 +24,10 @@ class HnswIndex final : public Index {
   const HnswGraph& graph() const { return graph_; }
 
   // A search with this effort costs as much as an exact scan of so many rows.
-  static double CostInRows(const HnswGraph& graph, size_t effort);
-  // The largest effort whose cost is below that of an exact scan.
-  static uint32_t LastEffort(const HnswGraph& graph, size_t rows);
+  static double CostInRows(const HnswGraph& graph, const VectorStore& store, size_t effort);
+  // The largest effort whose cost is below that of an exact scan of that share of the rows; below 1
+  // it is of searches under a filter.
+  static uint32_t LastEffort(const HnswGraph& graph, const VectorStore& store, double share);
 
  private:
   // More than VFDW_MAX_EF_SEARCH when a scan is called for.

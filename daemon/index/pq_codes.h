@@ -34,6 +34,7 @@ class PqCodes final : public VectorCodes {
   size_t memory_bytes() const override {
     return sizeof(*this) + centroids_.capacity() * sizeof(float) + codes_.bytes();
   }
+  size_t bytes_per_row() const override { return parts_; }
   Status Write(ByteSink* sink) const override;
 
   class Query;

@@ -77,25 +77,36 @@ const RecallCurve* RecallCurves::Main() const {
 }
 
 std::optional<double> RecallCurves::EffortFor(double target, double k) const {
+  // Efforts rise with k in a bow rather than a straight line: between two that were measured, texts
+  // need up to so much more.
+  constexpr double kMostAboveLine = 0.08;
   double below_k = 0, below = 0;  // the measured k below, and its effort
   double before_k = 0, before = 0;
+  bool is_met = false;  // at the largest k
   for (const Measured& measured : measured_) {
     if (measured.share < 1) continue;
     const std::optional<double> effort = measured.curve.EffortFor(target);
     if (k <= measured.k) {
       if (below_k == 0 || (k == measured.k && effort)) return effort;
-      // Where more was not measured because a scan is cheaper, at least so much is needed.
-      constexpr double kBeyondMeasured = 1.5;
+      // It is measured up to what takes half as long as a scan; if more is needed, then rather
+      // more than a scan.
+      constexpr double kBeyondMeasured = 3;
       const double above =
           effort ? *effort : kBeyondMeasured * measured.curve.points().back().effort;
-      return LogInterpolate(LogPosition(k, below_k, measured.k), below, std::max(below, above));
+      const double position = LogPosition(k, below_k, measured.k);
+      return LogInterpolate(position, below, std::max(below, above)) *
+             (1 + 4 * kMostAboveLine * position * (1 - position));
     }
-    if (!effort) return std::nullopt;
+    is_met = effort.has_value();
+    // Few neighbours of each query make for large errors, so more may meet a target that fewer
+    // miss.
+    if (!is_met) continue;
     before_k = below_k;
     before = below;
     below_k = measured.k;
     below = *effort;
   }
+  if (!is_met) return std::nullopt;
   // Beyond the largest k measured as it rose up to there, or in proportion.
   constexpr double kLeastSlope = 0.5;
   double slope = 1;

@@ -32,6 +32,7 @@ class Sq8Codes final : public VectorCodes {
 
   Quantizer quantizer() const override { return Quantizer::kSq8; }
   size_t memory_bytes() const override;
+  size_t bytes_per_row() const override { return code_bytes_; }
   Status Write(ByteSink* sink) const override;
 
   vfdw_metric metric() const { return metric_; }

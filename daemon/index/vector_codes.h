@@ -31,6 +31,7 @@ class VectorCodes {
 
   virtual Quantizer quantizer() const = 0;
   virtual size_t memory_bytes() const = 0;
+  virtual size_t bytes_per_row() const = 0;  // as a search reads them
   // As daemon/storage/FORMAT.md has it; ReadCodes() reads it.
   virtual Status Write(ByteSink* sink) const = 0;
 

@@ -17,7 +17,9 @@
 namespace vectord {
 namespace {
 
-constexpr size_t kRows = 40000, kDimensions = 8, kClusters = 4, kK = 10;
+constexpr size_t kRows = 24000, kClusters = 4, kK = 10;
+// Vectors differ in few of them; short ones would be scanned.
+constexpr size_t kDimensions = 128, kUsedDimensions = 8;
 
 // Row i belongs to cluster i % kClusters, which lie far from each other.
 struct Clustered {
@@ -29,7 +31,7 @@ struct Clustered {
     std::normal_distribution<float> noise;
     for (size_t row = 0; row < kRows; row++) {
       std::vector<float> v(kDimensions);
-      for (float& x : v) x = noise(random);
+      for (size_t d = 0; d < kUsedDimensions; d++) v[d] = noise(random);
       v[row % kClusters] += 20;
       EXPECT_TRUE(store->AppendBatch(v.data(), 1).ok());
     }
@@ -70,7 +72,7 @@ Found SearchAll(const std::vector<uint64_t>& allowed) {
   constexpr int kQueries = 40;
   for (int i = 0; i < kQueries; i++) {
     std::vector<float> query(kDimensions);
-    for (float& x : query) x = noise(random);
+    for (size_t d = 0; d < kUsedDimensions; d++) query[d] = noise(random);
     query[0] += 20;
     SearchParams params;
     params.k = kK;

@@ -189,7 +189,7 @@ TEST(IndexBuilder, ABuildCanBeCanceledWhileItRuns) {
 }
 
 TEST(IndexBuilder, AGivenEffortIsTheDefaultOfItsSearches) {
-  const auto store = StoreOf(ClusteredVectors(9000, 16, 1));
+  const auto store = StoreOf(ClusteredVectors(9000, 64, 1));
   IndexSpec spec;
   spec.ef_search = 77;
   std::vector<uint32_t> permutation;

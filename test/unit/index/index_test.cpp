@@ -61,6 +61,21 @@ TEST(Index, TiesDuplicatesAndZeroVectorsAreAnsweredExactlyAsManyAsThereAre) {
   });
 }
 
+// A walk reads short codes of long rows: what it costs beside a scan depends on both.
+TEST(Index, GraphsOfLongRowsAreWalkedWithEffortsForWhichShortRowsAreScanned) {
+  const auto strategy = [](size_t dimensions) {
+    const Vectors vectors = ClusteredVectors(2000, dimensions, 1);
+    SearchParams params;
+    params.effort = 80;
+    SearchStats stats;
+    MustSearch(*Build(IndexKind::kHnsw, VFDW_METRIC_L2, StoreOf(vectors)), vectors[0], params,
+               &stats);
+    return std::string(stats.strategy);
+  };
+  EXPECT_EQ(strategy(384), "graph");
+  EXPECT_EQ(strategy(16), "exact");
+}
+
 TEST(Index, EmptyTablesAndTablesOfOneOrTwoRowsWork) {
   for (const size_t rows : {0, 1, 2}) {
     const Vectors query = RandomVectors(1, 6, 9);
@@ -148,8 +163,8 @@ TEST(Index, DefaultsReachTheRecallTheyAreCalibratedTo) {
 TEST(Index, WhereNoEffortIsEnoughTheDefaultIsTheExactScan) {
   // Given vectors without any structure, of which a graph this small cannot find the nearest
   const auto index =
-      BuildWithDefaults(IndexKind::kHnsw, VFDW_METRIC_L2, StoreOf(RandomVectors(6000, 200, 1)));
-  const Vectors queries = RandomVectors(5, 200, 2);
+      BuildWithDefaults(IndexKind::kHnsw, VFDW_METRIC_L2, StoreOf(RandomVectors(5000, 64, 1)));
+  const Vectors queries = RandomVectors(5, 64, 2);
   EXPECT_EQ(RecallOf(*index, queries, {}), 1.0);
 }
 

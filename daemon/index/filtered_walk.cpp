@@ -196,7 +196,7 @@ Status WalkAllowedRows(const HnswGraph& graph, const VectorStore& store, vfdw_me
   stats->strategy = "filtered graph";
   stats->effort = effort;
   // A hop's own neighbours, and those behind one neighbour more when they were not enough.
-  const size_t most_met = std::max(2 * size_t{graph.bottom_degree}, size_t{graph.upper_degree});
+  const size_t most_met = std::max(2 * size_t{graph.bottom_degree}, MostMet(graph, store));
   scratch->met.resize(most_met);
   scratch->keys.resize(most_met);
   scratch->behind.resize(graph.bottom_degree + kSelectSlack);

@@ -52,6 +52,11 @@ struct HnswGraph {
   }
 };
 
+// Bytes that a walk reads of a row to tell how near it is.
+inline size_t BytesToCompare(const HnswGraph& graph, const VectorStore& store) {
+  return graph.codes ? graph.codes->bytes_per_row() : store.stride() * sizeof(float);
+}
+
 }  // namespace vectord
 
 #endif

@@ -40,11 +40,10 @@ size_t HnswIndex::memory_bytes() const {
 // is off by a factor of 2 at most, with efforts of 40 and more.
 double HnswIndex::CostInRows(const HnswGraph& graph, const VectorStore& store, size_t effort) {
   constexpr double kBytesPerDistance = 450;
-  const size_t row_bytes = store.stride() * sizeof(float);
-  const size_t read_bytes = graph.codes ? graph.codes->bytes_per_row() : row_bytes;
+  const auto read_bytes = static_cast<double>(BytesToCompare(graph, store));
+  const auto row_bytes = static_cast<double>(store.stride() * sizeof(float));
   const double distances = static_cast<double>(effort) * (graph.bottom_degree / 2);
-  return distances * (kBytesPerDistance + static_cast<double>(read_bytes)) /
-         static_cast<double>(row_bytes);
+  return distances * (kBytesPerDistance + read_bytes) / row_bytes;
 }
 
 uint32_t HnswIndex::LastEffort(const HnswGraph& graph, const VectorStore& store, double share) {

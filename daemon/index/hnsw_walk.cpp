@@ -32,9 +32,8 @@ Status WalkGraph(const HnswGraph& graph, const VectorStore& store, vfdw_metric m
                  WalkScratch* scratch, std::vector<Candidate>* out, SearchStats* stats) {
   stats->strategy = "graph";
   stats->effort = effort;
-  const size_t degree = std::max(graph.bottom_degree, graph.upper_degree);
-  scratch->met.resize(degree);
-  scratch->keys.resize(degree);
+  scratch->met.resize(MostMet(graph, store));
+  scratch->keys.resize(MostMet(graph, store));
   const Walk walk{graph, store, params, scratch, stats};
   const bool sorted = params.allowed_rows == nullptr && effort <= SortedBeam::kLargestSize;
   const bool finished = sorted ? Search<SortedBeam>(walk, metric, query, effort, out)

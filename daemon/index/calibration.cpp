@@ -1,7 +1,7 @@
 // calibration.cpp - see calibration.h.
 //
-// A walk of more effort goes through all that one of less effort goes through, so what a query
-// finds only ever rises. Hence fewer queries do for large efforts: only what those find in addition
+// A walk of more effort goes through nearly all that one of less effort goes through, so what a
+// query finds hardly ever falls. Hence fewer queries do for large efforts: only what those find in addition
 // is added to the recall of all queries so far.
 #include "daemon/index/calibration.h"
 

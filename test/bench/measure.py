@@ -2,7 +2,6 @@
 #
 # Results are nested dictionaries of plain numbers and words; report.py makes tables of them.
 import json
-import os
 import re
 import statistics
 
@@ -71,7 +70,7 @@ class SetMeasurement:
     def measure_sql(self):
         arguments = (self.cluster, self.driver, self.data_set, self.settings.queries)
         self.ours, self.pgvector, self.lookup = Ours(*arguments), Pgvector(*arguments), Lookup(*arguments)
-        self.load_truth()
+        self.ours.load_truth()
         say("loading the table that vectord follows")
         self.ours.load()
         if self.settings.does("quantizers") and self.data_set is self.settings.sets[0]:
@@ -96,15 +95,6 @@ class SetMeasurement:
         if self.settings.does("inserts"):
             self.insert()
         self.ours.drop()
-
-    def load_truth(self):
-        say(f"{self.data_set.name}: finding the true neighbours of {self.settings.queries} queries")
-        path = os.path.join(self.cluster.work, "truth")
-        self.driver.run("truth", "--dimensions", self.data_set.dimensions, "--rows", self.data_set.rows, "--queries",
-                        self.settings.queries, "--out", path)
-        self.cluster.sql("CREATE TABLE truth (id int PRIMARY KEY, nearest int[])")
-        self.cluster.copy("truth", path=path)
-        self.cluster.sql("VACUUM ANALYZE truth")
 
     def build_ours(self):
         say("building vectord's index")
@@ -262,12 +252,3 @@ class SetMeasurement:
 # Of the foreign scan, wherever in the plan it stands.
 def daemon_ms(node):
     return node.get("Daemon Time", 0) + sum(daemon_ms(child) for child in node.get("Plans", []))
-
-
-# Two indexes, one with ten times the rows, taking turns in the engine's process.
-def measure_scale(driver, settings):
-    few, many = settings.scale
-    say(f"the engine with {few:,} and with {many:,} rows of 128 dimensions")
-    systems = driver.run("scale", "--dimensions", 128, "--rows", few, "--more-rows", many, "--queries",
-                         min(500, settings.queries), "--rounds", settings.engine_rounds)
-    return {few: systems["few"], many: systems["many"]}

@@ -1,6 +1,7 @@
 # sides.py - the two ways to search a table that are compared: this project's, and pgvector's.
 #
 # Both have the same rows in a table of their own, the same statement, and a setting for the effort of a search.
+import os
 import time
 
 from cluster import CommandFailed
@@ -13,6 +14,7 @@ class Side:
     effort_setting = None  # of the session
     fixed_settings = {}
     relation = table = queries = None  # what is searched; where the rows stand; the query vectors
+    truth = "truth"  # their true neighbours
 
     def __init__(self, cluster, driver, data_set, query_count):
         self.cluster, self.driver, self.data_set, self.query_count = cluster, driver, data_set, query_count
@@ -31,6 +33,16 @@ class Side:
         self.cluster.copy(self.table, self._rows(0, self.data_set.rows))
         self.cluster.copy(self.queries, self._rows(0, self.query_count, "--queries"))
         self.cluster.sql(f"VACUUM ANALYZE {self.table}; VACUUM ANALYZE {self.queries};")
+
+    def load_truth(self):
+        say(f"{self.data_set.name}: finding the true neighbours of {self.query_count} queries")
+        path = os.path.join(self.cluster.work, self.truth)
+        self.driver.run("truth", "--dimensions", self.data_set.dimensions, "--rows", self.data_set.rows, "--queries",
+                        self.query_count, "--out", path)
+        self.cluster.sql(f"CREATE TABLE {self.truth} (id int PRIMARY KEY, nearest int[])")
+        self.cluster.copy(self.truth, path=path)
+        os.remove(path)
+        self.cluster.sql(f"VACUUM ANALYZE {self.truth}")
 
     # Seconds until every one of so many new rows can be found.
     def insert(self, count):
@@ -56,7 +68,7 @@ class Side:
 
     def recall(self, settings):
         return float(self.cluster.value(f"""
-            SELECT avg(hits) / {NEIGHBOURS} FROM {self.queries} q JOIN truth t USING (id), LATERAL (
+            SELECT avg(hits) / {NEIGHBOURS} FROM {self.queries} q JOIN {self.truth} t USING (id), LATERAL (
                 SELECT count(*) AS hits FROM ({self.search('q.v')}) found WHERE found.id = ANY (t.nearest)) h""",
                                         settings))
 
@@ -66,7 +78,13 @@ class Side:
 
 class Ours(Side):
     effort_setting = "vector_fdw.ef_search"
-    relation, table, queries, copy_type = "near", "items", "queries", "real"
+    copy_type = "real"
+
+    # suffix: of the names of what it makes, so that several can be side by side.
+    def __init__(self, cluster, driver, data_set, query_count, suffix=""):
+        super().__init__(cluster, driver, data_set, query_count)
+        self.relation, self.table, self.queries, self.truth = (
+            name + suffix for name in ("near", "items", "queries", "truth"))
 
     def vector_type(self):
         return "real[]"
@@ -75,19 +93,19 @@ class Ours(Side):
     def build(self, options="{}"):
         started = time.monotonic()
         self.cluster.sql(f"""
-            SELECT vector_fdw.create_collection('near', '{self.table}', 'v', options => '{options}');
-            SELECT vector_fdw.wait_for_collection('near', '1 hour');""")
+            SELECT vector_fdw.create_collection('{self.relation}', '{self.table}', 'v', options => '{options}');
+            SELECT vector_fdw.wait_for_collection('{self.relation}', '1 hour');""")
         seconds = time.monotonic() - started
-        self.cluster.sql("CREATE FOREIGN TABLE near (id int, v real[]) SERVER vectord")
+        self.cluster.sql(f"CREATE FOREIGN TABLE {self.relation} (id int, v real[]) SERVER vectord")
         return seconds
 
     def drop(self):
-        self.cluster.sql("""
-            DROP FOREIGN TABLE IF EXISTS near;
-            SELECT vector_fdw.drop_collection('near', if_exists => true);""")
+        self.cluster.sql(f"""
+            DROP FOREIGN TABLE IF EXISTS {self.relation};
+            SELECT vector_fdw.drop_collection('{self.relation}', if_exists => true);""")
 
     def wait(self):
-        self.cluster.sql("SELECT vector_fdw.wait_for_collection('near', '1 hour')")
+        self.cluster.sql(f"SELECT vector_fdw.wait_for_collection('{self.relation}', '1 hour')")
 
     # Bytes per vector in memory and on disk, once the first checkpoint is done and nothing changes any more:
     # with storage disk vectors leave the memory after they have been written.
@@ -95,7 +113,7 @@ class Ours(Side):
         deadline, before = time.monotonic() + 120, None
         while True:
             answer = self.cluster.value("SELECT memory_bytes, disk_bytes, rows FROM vector_fdw.stat_collections"
-                                        " WHERE name = 'near'")
+                                        f" WHERE name = '{self.relation}'")
             memory, disk, rows = (int(field or 0) for field in answer.split("\t"))
             if disk > 0 and (memory, disk) == before:
                 return memory / rows, disk / rows
@@ -105,7 +123,7 @@ class Ours(Side):
             time.sleep(2 if disk > 0 else 0.1)
 
     def default_effort(self):
-        return int(self.cluster.value("SELECT effort FROM vector_fdw.stat_collections WHERE name = 'near'") or 0)
+        return int(self.cluster.value(f"SELECT effort FROM vector_fdw.stat_collections WHERE name = '{self.relation}'") or 0)
 
 
 class Pgvector(Side):

@@ -1,8 +1,8 @@
 // calibration.cpp - see calibration.h.
 //
 // A walk of more effort goes through nearly all that one of less effort goes through, so what a
-// query finds hardly ever falls. Hence fewer queries do for large efforts: only what those find in addition
-// is added to the recall of all queries so far.
+// query finds hardly ever falls. Hence fewer queries do for large efforts: only what those find in
+// addition is added to the recall of all queries so far.
 #include "daemon/index/calibration.h"
 
 #include <algorithm>
@@ -31,6 +31,12 @@ double ShareFound(const std::vector<Candidate>& found, const TrueNeighbours& tru
   for (const Candidate& candidate : found)
     if (vfdw_compare_distances(candidate.distance, truth[wanted - 1].distance) <= 0) hits++;
   return static_cast<double>(std::min(hits, wanted)) / static_cast<double>(wanted);
+}
+
+// A third more each time, then half, then twice.
+uint32_t NextEffort(uint32_t effort) {
+  if (effort < 128) return effort + std::max(1u, effort / 3);
+  return effort < 512 ? effort + effort / 2 : 2 * effort;
 }
 
 // How many of n queries go on with an effort, so that no effort takes longer than some tenths of a

@@ -3,7 +3,6 @@
 #ifndef VECTOR_FDW_DAEMON_INDEX_CALIBRATION_PLAN_H
 #define VECTOR_FDW_DAEMON_INDEX_CALIBRATION_PLAN_H
 
-#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -24,12 +23,6 @@ inline bool AreNeighbours(uint32_t k, size_t rows) { return size_t{k} * 4 <= row
 
 // A curve ends where so much is found.
 constexpr double kEnoughRecall = 0.9985;
-
-// A third more each time, then half, then twice.
-inline uint32_t NextEffort(uint32_t effort) {
-  if (effort < 128) return effort + std::max(1u, effort / 3);
-  return effort < 512 ? effort + effort / 2 : 2 * effort;
-}
 
 // A mean and its standard error.
 struct Sample {

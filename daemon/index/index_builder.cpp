@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "daemon/base/quantity.h"
+#include "daemon/index/calibration.h"
 #include "daemon/index/flat_index.h"
 #include "daemon/index/hnsw_builder.h"
 #include "daemon/index/hnsw_index.h"
@@ -29,16 +30,30 @@ IndexOrError BuildHnsw(const IndexSpec& spec, const SharedStore& store,
       store, spec.metric, std::move(build.graph), build.given_effort, std::move(build.curves)));
 }
 
+// Of rows, rising, what permutation made of their numbers.
+std::vector<uint32_t> NewNumbers(const std::vector<uint32_t>& rows,
+                                 const std::vector<uint32_t>& permutation) {
+  std::vector<uint32_t> now;
+  for (size_t i = 0; i < permutation.size(); i++)
+    if (std::binary_search(rows.begin(), rows.end(), permutation[i]))
+      now.push_back(static_cast<uint32_t>(i));
+  return now;
+}
+
 IndexOrError BuildIvf(const IndexSpec& spec, const SharedStore& store, const BuildControl& control,
                       std::vector<uint32_t>* permutation) {
-  VFDW_ASSIGN_OR_RETURN(IvfLists lists, BuildIvfLists(spec, store.get(), control, permutation));
+  std::vector<uint32_t> held_out;
+  if (spec.nprobe == 0) held_out = ChooseHeldOut(store->size(), store->dimensions());
+  VFDW_ASSIGN_OR_RETURN(IvfLists lists,
+                        BuildIvfLists(spec, store.get(), held_out, control, permutation));
   // Not before: the rows are now in the order of the lists.
   VFDW_ASSIGN_OR_RETURN(lists.codes, MakeCodes(spec.quantizer, spec.metric, *store, control));
   const uint32_t count = static_cast<uint32_t>(std::max<size_t>(1, lists.count()));
   RecallCurves curves;
   if (spec.nprobe == 0) {
     const IvfIndex unmeasured(store, spec.metric, lists, /*given_effort=*/1, RecallCurves());
-    VFDW_ASSIGN_OR_RETURN(curves, MeasureListRecall(unmeasured, control));
+    VFDW_ASSIGN_OR_RETURN(
+        curves, MeasureListRecall(unmeasured, NewNumbers(held_out, *permutation), control));
   }
   // Of a table too small to be measured all lists: nobody knows how few would do, and a scan is
   // cheap.

@@ -119,13 +119,17 @@ std::vector<uint32_t> ListedRows(vfdw_metric metric, const VectorStore& store) {
   return rows;
 }
 
-// Some of the rows, one vector after the other, of unit length under cosine.
-std::vector<float> Sample(const std::vector<uint32_t>& rows, size_t wanted, vfdw_metric metric,
-                          const VectorStore& store) {
-  std::vector<uint32_t> chosen;
+// Some of the rows that are not held out, one vector after the other, of unit length under cosine.
+std::vector<float> Sample(const std::vector<uint32_t>& rows, const std::vector<uint32_t>& held_out,
+                          size_t wanted, vfdw_metric metric, const VectorStore& store) {
+  std::vector<uint32_t> others, chosen;
+  others.reserve(rows.size());
+  std::set_difference(rows.begin(), rows.end(), held_out.begin(), held_out.end(),
+                      std::back_inserter(others));
   chosen.reserve(wanted);
   constexpr uint32_t kSeed = 456;
-  std::sample(rows.begin(), rows.end(), std::back_inserter(chosen), wanted, std::mt19937(kSeed));
+  std::sample(others.begin(), others.end(), std::back_inserter(chosen), wanted,
+              std::mt19937(kSeed));
   const size_t dimensions = store.dimensions();
   std::vector<float> sample(chosen.size() * dimensions);
   for (size_t i = 0; i < chosen.size(); i++) {
@@ -199,7 +203,8 @@ size_t DefaultListCount(size_t rows) {
 }
 
 Result<IvfLists> BuildIvfLists(const IndexSpec& spec, VectorStore* store,
-                               const BuildControl& control, std::vector<uint32_t>* permutation) {
+                               const std::vector<uint32_t>& held_out, const BuildControl& control,
+                               std::vector<uint32_t>* permutation) {
   const std::vector<uint32_t> rows = ListedRows(spec.metric, *store);
   const size_t count = ListCount(spec, rows.size());
   IvfLists lists;
@@ -207,8 +212,9 @@ Result<IvfLists> BuildIvfLists(const IndexSpec& spec, VectorStore* store,
   std::iota(permutation->begin(), permutation->end(), 0);
   if (count == 0) return lists;
   try {
-    lists.centroids = TrainCentroids(Sample(rows, count * kSampleRowsPerList, spec.metric, *store),
-                                     count, spec.metric, store->dimensions(), control);
+    lists.centroids =
+        TrainCentroids(Sample(rows, held_out, count * kSampleRowsPerList, spec.metric, *store),
+                       count, spec.metric, store->dimensions(), control);
   } catch (const BuildStopped& stopped) {
     return stopped.status;
   }
@@ -230,7 +236,7 @@ size_t EstimateIvfBuildBytes(const IndexSpec& spec, size_t rows, size_t dimensio
   const size_t sample = std::min(rows, lists * kSampleRowsPerList);
   const size_t for_each_sample = dimensions * sizeof(float) + sizeof(float) + sizeof(int64_t);
   const size_t centroids = 3 * lists * dimensions * sizeof(float);
-  return sample * for_each_sample + centroids + 3 * rows * sizeof(uint32_t);
+  return sample * for_each_sample + centroids + 4 * rows * sizeof(uint32_t);
 }
 
 }  // namespace vectord

@@ -14,10 +14,12 @@
 
 namespace vectord {
 
-// Row i of the store is what was row (*permutation)[i]. On error the store is as it was. May throw
-// what FAISS and the allocator throw; BuildIndex() catches it.
+// Row i of the store is what was row (*permutation)[i]. On error the store is as it was. held_out:
+// rows, rising, that no centroid is trained with. May throw what FAISS and the allocator throw;
+// BuildIndex() catches it.
 Result<IvfLists> BuildIvfLists(const IndexSpec& spec, VectorStore* store,
-                               const BuildControl& control, std::vector<uint32_t>* permutation);
+                               const std::vector<uint32_t>& held_out, const BuildControl& control,
+                               std::vector<uint32_t>* permutation);
 
 // Lists when the spec leaves the number open.
 size_t DefaultListCount(size_t rows);

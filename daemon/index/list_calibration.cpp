@@ -41,10 +41,8 @@ struct Query {
   std::vector<Wanted> wanted;   // for the first of the measured k
 };
 
-std::vector<uint32_t> ShuffledHeldOut(const IvfIndex& index) {
-  std::vector<uint32_t> rows;
-  if (index.lists().count() == 0) return rows;
-  rows = ChooseHeldOut(index.store().size(), index.store().dimensions());
+// The first few stand for all.
+std::vector<uint32_t> Shuffled(std::vector<uint32_t> rows) {
   constexpr uint32_t kSeed = 321;
   std::shuffle(rows.begin(), rows.end(), std::mt19937(kSeed));
   rows.resize(std::min(rows.size(), kMeasuredK[0].queries));
@@ -60,10 +58,10 @@ std::vector<uint64_t> AllBut(const std::vector<uint32_t>& held_out, size_t rows)
 
 class ListMeter {
  public:
-  ListMeter(const IvfIndex& index, const BuildControl& control)
+  ListMeter(const IvfIndex& index, std::vector<uint32_t> held_out, const BuildControl& control)
       : index_(index),
         control_(control),
-        held_out_(ShuffledHeldOut(index)),
+        held_out_(Shuffled(std::move(held_out))),
         others_(AllBut(held_out_, index.store().size())),
         queries_(held_out_.size()) {
     for (const KnownK& known : kMeasuredK)
@@ -73,7 +71,7 @@ class ListMeter {
 
   Result<RecallCurves> Measure() {
     RecallCurves curves;
-    if (held_out_.empty()) return curves;
+    if (held_out_.empty() || index_.lists().count() == 0) return curves;
     VFDW_RETURN_IF_ERROR(PlaceTrueNeighbours());
     std::vector<RecallCurve> by_rank;
     for (size_t i = 0; i < measured_.size(); i++) by_rank.push_back(CurveFor(i, first_scan_));
@@ -246,14 +244,15 @@ class ListMeter {
   // The last two points are the last effort by lists and the first that scans all rows: what codes
   // miss is found from the one to the other, not in between.
   uint32_t NextOf(uint32_t effort) const {
-    const uint32_t next = NextEffort(effort);
+    // Close together, for that costs nothing, and what is missed falls faster and faster.
+    const uint32_t next = effort + std::max(1u, effort / 16);
     if (next < first_scan_) return next;
     return effort + 1 < first_scan_ ? first_scan_ - 1 : first_scan_;
   }
 
   const IvfIndex& index_;
   const BuildControl& control_;
-  const std::vector<uint32_t> held_out_;  // in an order by chance: the first few stand for all
+  const std::vector<uint32_t> held_out_;  // in an order by chance
   const std::vector<uint64_t> others_;    // a bitmap of all rows but these
   std::vector<KnownK> measured_;
   uint32_t first_scan_;  // the least effort that becomes a scan of all rows
@@ -263,8 +262,9 @@ class ListMeter {
 
 }  // namespace
 
-Result<RecallCurves> MeasureListRecall(const IvfIndex& index, const BuildControl& control) {
-  return ListMeter(index, control).Measure();
+Result<RecallCurves> MeasureListRecall(const IvfIndex& index, std::vector<uint32_t> held_out,
+                                       const BuildControl& control) {
+  return ListMeter(index, std::move(held_out), control).Measure();
 }
 
 }  // namespace vectord

@@ -12,6 +12,9 @@
 #ifndef VECTOR_FDW_DAEMON_INDEX_LIST_CALIBRATION_H
 #define VECTOR_FDW_DAEMON_INDEX_LIST_CALIBRATION_H
 
+#include <cstdint>
+#include <vector>
+
 #include "daemon/base/status.h"
 #include "daemon/index/build_control.h"
 #include "daemon/index/ivf_index.h"
@@ -20,9 +23,10 @@
 namespace vectord {
 
 // Measured with some of the index's own rows, which stay in their lists but count as no answers:
-// their neighbours are found or missed as those of other queries are. No curves when the table is
-// so small that it is not measured (ChooseHeldOut).
-Result<RecallCurves> MeasureListRecall(const IvfIndex& index, const BuildControl& control);
+// their neighbours are found or missed as those of other queries are. No centroid may have been
+// trained with them, for it would be nearer to them than to other queries. No curves without them.
+Result<RecallCurves> MeasureListRecall(const IvfIndex& index, std::vector<uint32_t> held_out,
+                                       const BuildControl& control);
 
 }  // namespace vectord
 

@@ -119,17 +119,23 @@ std::vector<uint32_t> ListedRows(vfdw_metric metric, const VectorStore& store) {
   return rows;
 }
 
-// Some of the rows that are not held out, one vector after the other, of unit length under cosine.
-std::vector<float> Sample(const std::vector<uint32_t>& rows, const std::vector<uint32_t>& held_out,
-                          size_t wanted, vfdw_metric metric, const VectorStore& store) {
-  std::vector<uint32_t> others, chosen;
+// The rows that are not held out; all where those are too few to train so many lists.
+std::vector<uint32_t> RowsToTrainWith(const std::vector<uint32_t>& rows,
+                                      const std::vector<uint32_t>& held_out, size_t lists) {
+  std::vector<uint32_t> others;
   others.reserve(rows.size());
   std::set_difference(rows.begin(), rows.end(), held_out.begin(), held_out.end(),
                       std::back_inserter(others));
+  return others.size() >= lists ? others : rows;
+}
+
+// Some of the rows, one vector after the other, of unit length under cosine.
+std::vector<float> Sample(const std::vector<uint32_t>& rows, size_t wanted, vfdw_metric metric,
+                          const VectorStore& store) {
+  std::vector<uint32_t> chosen;
   chosen.reserve(wanted);
   constexpr uint32_t kSeed = 456;
-  std::sample(others.begin(), others.end(), std::back_inserter(chosen), wanted,
-              std::mt19937(kSeed));
+  std::sample(rows.begin(), rows.end(), std::back_inserter(chosen), wanted, std::mt19937(kSeed));
   const size_t dimensions = store.dimensions();
   std::vector<float> sample(chosen.size() * dimensions);
   for (size_t i = 0; i < chosen.size(); i++) {
@@ -212,9 +218,9 @@ Result<IvfLists> BuildIvfLists(const IndexSpec& spec, VectorStore* store,
   std::iota(permutation->begin(), permutation->end(), 0);
   if (count == 0) return lists;
   try {
-    lists.centroids =
-        TrainCentroids(Sample(rows, held_out, count * kSampleRowsPerList, spec.metric, *store),
-                       count, spec.metric, store->dimensions(), control);
+    const std::vector<float> sample = Sample(RowsToTrainWith(rows, held_out, count),
+                                             count * kSampleRowsPerList, spec.metric, *store);
+    lists.centroids = TrainCentroids(sample, count, spec.metric, store->dimensions(), control);
   } catch (const BuildStopped& stopped) {
     return stopped.status;
   }

@@ -15,8 +15,8 @@
 namespace vectord {
 
 // Row i of the store is what was row (*permutation)[i]. On error the store is as it was. held_out:
-// rows, rising, that no centroid is trained with. May throw what FAISS and the allocator throw;
-// BuildIndex() catches it.
+// rows, rising, that no centroid is trained with unless there are too many lists. May throw what
+// FAISS and the allocator throw; BuildIndex() catches it.
 Result<IvfLists> BuildIvfLists(const IndexSpec& spec, VectorStore* store,
                                const std::vector<uint32_t>& held_out, const BuildControl& control,
                                std::vector<uint32_t>* permutation);

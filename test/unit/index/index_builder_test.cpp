@@ -188,6 +188,20 @@ TEST(IndexBuilder, ABuildCanBeCanceledWhileItRuns) {
   }
 }
 
+TEST(IndexBuilder, ThereMayBeAsManyListsAsRows) {
+  const auto store = StoreOf(RandomVectors(5200, 4, 1));
+  IndexSpec spec;
+  spec.kind = IndexKind::kIvf;
+  spec.nlist = 5200;
+  std::vector<uint32_t> permutation;
+  const auto index = BuildIndex(spec, store, {}, &permutation);
+  ASSERT_TRUE(index.ok()) << index.status().ToString();
+  SearchStats stats;
+  SearchParams params;
+  params.effort = 5200;
+  EXPECT_EQ(MustSearch(**index, store->row(3), params, &stats).front().row, 3u);
+}
+
 TEST(IndexBuilder, AGivenEffortIsTheDefaultOfItsSearches) {
   const auto store = StoreOf(ClusteredVectors(9000, 64, 1));
   IndexSpec spec;

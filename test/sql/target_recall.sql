@@ -4,7 +4,7 @@ SET search_path = target_recall, public;
 
 CREATE TABLE items (id int PRIMARY KEY, v real[] NOT NULL);
 SELECT setseed(0.5) IS NOT NULL AS seeded;
-INSERT INTO items SELECT n, (SELECT array_agg(random()::real) FROM generate_series(1, 12) WHERE n > 0) FROM generate_series(1, 20000) n;
+INSERT INTO items SELECT n, (SELECT array_agg(random()::real) FROM generate_series(1, 16) WHERE n > 0) FROM generate_series(1, 20000) n;
 SELECT vector_fdw.create_collection('tr_named', 'items', 'v', options => '{"target_recall":0.9}');
 SELECT vector_fdw.create_collection('tr_plain', 'items', 'v');
 SELECT vector_fdw.create_collection('tr_lists', 'items', 'v', index => 'ivf', options => '{"target_recall":0.9}');
@@ -21,7 +21,7 @@ CREATE FUNCTION told(relation text, OUT index text, OUT effort int) LANGUAGE plp
 DECLARE
 	plan json;
 BEGIN
-	EXECUTE format('EXPLAIN (ANALYZE, FORMAT JSON) SELECT id FROM %I ORDER BY v <-> array_fill(0.5::real, ARRAY[12]) LIMIT 10', relation) INTO plan;
+	EXECUTE format('EXPLAIN (ANALYZE, FORMAT JSON) SELECT id FROM %I ORDER BY v <-> array_fill(0.5::real, ARRAY[16]) LIMIT 10', relation) INTO plan;
 	SELECT substring(plan::text FROM '"Index": "([^"]*)"'),
 	       coalesce(substring(plan::text FROM '"Search Effort": (\d+)')::int, 0) INTO index, effort;
 END $$;

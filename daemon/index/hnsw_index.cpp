@@ -39,8 +39,9 @@ size_t HnswIndex::memory_bytes() const {
 
 // A walk computes about m distances for each row of its beam (measured with m 16: 3 to 50, more
 // where vectors are not clustered). Each takes as long as to read so many bytes in order, that of a
-// row's codes besides; measured with 32 to 960 dimensions, m from 8 to 48 and every quantizer, this
-// is off by a factor of 2 at most, with efforts of 40 and more.
+// row's codes besides. Measured with 32 to 960 dimensions, m from 8 to 48, every quantizer and
+// efforts of 40 to 5,120, walks took from 0.25 (m 48, nearly all rows met) to 2.4 times (pq) as
+// long.
 double HnswIndex::CostInRows(const HnswGraph& graph, const VectorStore& store, size_t effort) {
   constexpr double kBytesPerDistance = 450;
   const auto read_bytes = static_cast<double>(BytesToCompare(graph, store));

@@ -88,8 +88,8 @@ std::optional<double> RecallCurves::EffortFor(double target, double k) const {
     const std::optional<double> effort = measured.curve.EffortFor(target);
     if (k <= measured.k) {
       if (below_k == 0 || (k == measured.k && effort)) return effort;
-      // It is measured up to what takes half as long as a scan; if more is needed, then rather
-      // more than a scan.
+      // Graphs are measured up to what takes half as long as a scan; if more is needed, then
+      // rather more than a scan.
       constexpr double kBeyondMeasured = 3;
       const double above =
           effort ? *effort : kBeyondMeasured * measured.curve.points().back().effort;

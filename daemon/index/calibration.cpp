@@ -11,7 +11,6 @@
 
 #include "daemon/base/thread_pool.h"
 #include "daemon/index/calibration_plan.h"
-#include "daemon/index/exact_scan.h"
 #include "daemon/index/held_out_truth.h"
 #include "daemon/index/vector_codes.h"
 
@@ -19,7 +18,9 @@ namespace vectord {
 namespace {
 
 constexpr size_t kSmallestTable = 5000;
-constexpr size_t kFilterQueries = 160;
+
+// At which k filters are measured, too.
+constexpr KnownK kFilteredK[] = {{RecallCurves::kMainK, 160}, {100, 60}};
 
 using AllAnswers = std::vector<std::vector<TrueNeighbours>>;
 
@@ -57,42 +58,55 @@ class CurveMeter {
         control_(control),
         params_(params),
         filtered_(filter.share < 1),
-        last_effort_(filter.last_effort),
+        last_effort_(std::max(filter.last_effort, first_effort())),
         truth_(truth),
         shares_(std::min(queries, truth.size()), 0.0) {}
 
   Result<RecallCurve> Measure() {
-    const uint32_t first = static_cast<uint32_t>(params_.k);  // walks keep that many
     std::vector<RecallPoint> points;
-    if (first > last_effort_ || shares_.empty()) return RecallCurve();
-    for (uint32_t effort = first;; effort = NextEffort(effort)) {
+    if (shares_.empty()) return RecallCurve();
+    for (uint32_t effort = first_effort();; effort = NextEffort(effort)) {
       effort = std::min(effort, last_effort_);
       const size_t queries = QueriesAt(task_, effort, shares_.size());
       const std::vector<double> before = shares_;
-      VFDW_RETURN_IF_ERROR(SearchWith(effort, queries));
+      VFDW_ASSIGN_OR_RETURN(const bool found, SearchWith(effort, queries));
+      // That scans find all says nothing of what walks through more or fewer allowed rows do.
+      if (!found && !points.empty()) break;
       points.push_back(PointAfter(points.empty() ? RecallPoint() : points.back(), before, queries));
       points.back().effort = effort;
-      if (points.back().recall >= kEnoughRecall || effort == last_effort_) break;
+      if (!found || points.back().recall >= kEnoughRecall || effort == last_effort_) break;
     }
     return RecallCurve(std::move(points));
   }
 
  private:
-  Status SearchWith(uint32_t effort, size_t queries) {
+  uint32_t first_effort() const { return static_cast<uint32_t>(params_.k); }  // walks keep so many
+
+  // False: most gave up.
+  Result<bool> SearchWith(uint32_t effort, size_t queries) {
     std::vector<Status> failures(queries);
+    std::vector<char> gave_up(queries, 0);
     const auto run = [&](size_t begin, size_t end, int) {
       SearchParams params = params_;
       params.effort = effort;
       std::vector<Candidate> found;
       for (size_t q = begin; q < end; q++) {
         failures[q] = task_.search(task_.store.row(task_.held_out[q]), params, filtered_, &found);
-        shares_[q] = ShareFound(found, truth_[q], params.k);
+        if (found.empty())
+          gave_up[q] = 1;
+        else
+          shares_[q] = ShareFound(found, truth_[q], params.k);
       }
     };
     VFDW_RETURN_IF_ERROR(
         ParallelFor(control_.threads, queries, /*grain=*/4, run, control_.cancelled));
     for (const Status& failure : failures) VFDW_RETURN_IF_ERROR(failure);
-    return {};
+    if (2 * std::count(gave_up.begin(), gave_up.end(), 1) > static_cast<std::ptrdiff_t>(queries))
+      return false;
+    // The others' scans find all.
+    for (size_t q = 0; q < queries; q++)
+      if (gave_up[q] != 0 && effort == first_effort()) shares_[q] = 1;
+    return true;
   }
 
   // The recall of all queries before, and what the first so many gained.
@@ -141,13 +155,21 @@ bool IsWorthMeasuring(const CalibrationTask& task, double share) {
 }
 
 // Each query's answers are as many as the largest k that it will be used for wants.
-std::vector<size_t> WantedAnswers(const CalibrationTask& task) {
+template <size_t kSize>
+std::vector<size_t> WantedAnswers(const CalibrationTask& task, const KnownK (&all)[kSize]) {
   std::vector<size_t> wanted(task.held_out.size(), 0);
-  for (const KnownK& known : kMeasuredK) {
-    if (!AreNeighbours(known.k, task.store.size()) || known.k > task.last_effort) continue;
+  for (const KnownK& known : all) {
+    if (!AreNeighbours(known.k, task.store.size()) || known.k > task.scan_effort) continue;
     for (size_t q = 0; q < std::min(known.queries, wanted.size()); q++) wanted[q] = known.k;
   }
   return wanted;
+}
+
+// None of these k is measured with filters: 0.
+size_t QueriesOfFiltered(uint32_t k) {
+  for (const KnownK& known : kFilteredK)
+    if (known.k == k) return known.queries;
+  return 0;
 }
 
 }  // namespace
@@ -165,16 +187,14 @@ Result<RecallCurves> MeasureRecall(const CalibrationTask& task, const BuildContr
   RecallCurves curves;
   if (task.held_out.empty()) return curves;
   std::vector<std::vector<uint64_t>> bitmaps = {OthersByChance(task, 1)};
-  const std::vector<size_t> wanted = WantedAnswers(task);
+  const std::vector<size_t> wanted = WantedAnswers(task, kMeasuredK);
   std::vector<TruthQuestion> questions = {{bitmaps[0].data(), wanted}};
-  std::vector<FilterShare> filters = {{1, task.last_effort}};
+  std::vector<FilterShare> filters = {{1, std::max(1u, task.scan_effort / 2)}};
   for (const FilterShare& filter : task.filters) {
     if (!IsWorthMeasuring(task, filter.share)) continue;
     bitmaps.push_back(OthersByChance(task, filter.share));
     filters.push_back(filter);
-    questions.push_back(
-        {bitmaps.back().data(), std::vector<size_t>(std::min(kFilterQueries, wanted.size()),
-                                                    size_t{RecallCurves::kMainK})});
+    questions.push_back({bitmaps.back().data(), WantedAnswers(task, kFilteredK)});
   }
   VFDW_ASSIGN_OR_RETURN(
       const AllAnswers truth,
@@ -186,9 +206,9 @@ Result<RecallCurves> MeasureRecall(const CalibrationTask& task, const BuildContr
     if (wanted.front() < known.k) break;
     params.k = known.k;
     for (size_t i = 0; i < filters.size(); i++) {
-      if (i > 0 && known.k != RecallCurves::kMainK) break;
       params.allowed_rows = bitmaps[i].data();
-      CurveMeter meter(task, control, params, filters[i], truth[i], known.queries);
+      const size_t queries = i == 0 ? known.queries : QueriesOfFiltered(known.k);
+      CurveMeter meter(task, control, params, filters[i], truth[i], queries);
       VFDW_ASSIGN_OR_RETURN(RecallCurve curve, meter.Measure());
       if (!curve.points().empty()) curves.Add({known.k, filters[i].share, std::move(curve)});
     }

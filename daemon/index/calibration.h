@@ -24,25 +24,26 @@ struct FilterShare {
   uint32_t last_effort;  // beyond it a scan is taken, or will do
 };
 
-// Efforts are k or more.
+// Efforts are k or more. Those that take longer than half a scan are not worth the time to measure
+// them, but the first of each k.
 struct CalibrationTask {
   const VectorStore& store;
   vfdw_metric metric;
   // Rows used as queries, which no search may find; in an order by chance, since the first few
   // stand for all.
   const std::vector<uint32_t>& held_out;
-  uint32_t last_effort;    // of searches without a filter
+  uint32_t scan_effort;    // of searches without a filter: such a one costs as much as a scan
   double rows_per_effort;  // a search costs, for each unit of effort, as much as a scan of so many
                            // rows
   std::vector<FilterShare> filters;  // their shares fall
-  // One search: params.allowed_rows never has a held-out row, and all others unless `filtered`.
-  // Called by several threads at once.
+  // One search: params.allowed_rows never has a held-out row, and all others unless `filtered`. Out
+  // stays empty where it gives up for a scan. Called by several threads at once.
   std::function<Status(const float* query, const SearchParams& params, bool filtered,
                        std::vector<Candidate>* out)>
       search;
 };
 
-// Measures rising efforts, at several k, until nearly all is found or the last effort is reached.
+// Measures rising efforts, at several k, until nearly all is found or half a scan's is reached.
 // Without held-out rows there are no curves.
 Result<RecallCurves> MeasureRecall(const CalibrationTask& task, const BuildControl& control);
 

@@ -46,10 +46,12 @@ Result<RecallCurves> MeasureGraph(const HnswGraph& graph, vfdw_metric metric,
                                   const BuildControl& control) {
   ScratchPool<WalkScratch> scratch_pool;
   const CalibrationTask task{
-      store, metric, held_out,
-      // What takes longer than half a scan is not worth the time to measure it.
-      std::max(1u, HnswIndex::LastEffort(graph, store, /*share=*/1) / 2),
-      HnswIndex::CostInRows(graph, store, 1), FiltersToMeasure(graph, store),
+      store,
+      metric,
+      held_out,
+      HnswIndex::LastEffort(graph, store, /*share=*/1),
+      HnswIndex::CostInRows(graph, store, 1),
+      FiltersToMeasure(graph, store),
       [&](const float* query, const SearchParams& params, bool filtered,
           std::vector<Candidate>* out) {
         SearchStats stats;
@@ -62,10 +64,10 @@ Result<RecallCurves> MeasureGraph(const HnswGraph& graph, vfdw_metric metric,
         }
         const size_t allowed = CountAllowed(params.allowed_rows, store.size());
         if (allowed > params.effort)
-          VFDW_RETURN_IF_ERROR(WalkAllowedRows(graph, store, metric, query, params, allowed,
-                                               params.effort, scratch.get(), out, &stats));
-        if (allowed > params.effort && out->size() >= params.k) return Status();
-        return ExactScan(store, metric, query, params, out, &stats);
+          return WalkAllowedRows(graph, store, metric, query, params, allowed, params.effort,
+                                 scratch.get(), out, &stats);
+        out->clear();
+        return Status();
       }};
   return MeasureRecall(task, control);
 }

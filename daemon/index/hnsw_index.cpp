@@ -13,9 +13,6 @@ namespace {
 
 // Below it too few of the rows two links away are allowed for the walk to get on.
 constexpr double kLeastShareOfFilteredWalk = 0.01;
-// Of filters that let pass less, only searches for 10 rows are measured. With the effort of an
-// unfiltered search for 100, recall was 0.86 at a share of 0.03 of 500,000 x 128.
-constexpr double kLeastShareOfLongLimits = 0.1;
 // Measured with 200,000 x 128 at shares from 0.05 to 0.9: a filtered walk takes 2 to 3 times as
 // long, and few rows scanned stay in the processor's cache.
 constexpr double kFilteredAgainstUnfiltered = 4;
@@ -65,12 +62,11 @@ size_t HnswIndex::ChooseEffort(double target_recall, size_t k, double share) con
   const double target = named ? target_recall : default_target();
   if (target >= 1) return kNoEffort;
   const bool plain = share >= kLeastPlainShare;
-  if (share < kLeastShareOfLongLimits && k > RecallCurves::kMainK) return kNoEffort;
   const double k_of_all = plain ? static_cast<double>(k) / share : static_cast<double>(k);
   const auto effort_for = [&](double wanted) -> std::optional<double> {
     const std::optional<double> unfiltered = curves.EffortFor(wanted, k_of_all);
     if (!unfiltered || plain) return unfiltered ? *unfiltered * share : unfiltered;
-    const std::optional<double> factor = curves.FactorFor(wanted, share, k);
+    const std::optional<double> factor = curves.FactorFor(wanted, share, k_of_all);
     return factor ? *unfiltered * *factor : factor;
   };
   std::optional<double> effort = effort_for(target);

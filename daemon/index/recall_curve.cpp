@@ -30,6 +30,13 @@ double MissedAfter(double missed_before, double recall_after) {
   return std::max({1e-6, 1 - recall_after, missed_before / kMostFall});
 }
 
+// Graphs are measured up to what takes half as long as a scan; if more is needed, then rather more
+// than a scan.
+double BeyondMeasured(const RecallCurve& curve) {
+  constexpr double kBeyond = 3;
+  return kBeyond * curve.points().back().effort;
+}
+
 }  // namespace
 
 std::optional<double> RecallCurve::EffortFor(double target) const {
@@ -70,9 +77,9 @@ size_t RecallCurves::memory_bytes() const {
   return bytes;
 }
 
-const RecallCurve* RecallCurves::Main() const {
+const RecallCurve* RecallCurves::Unfiltered(uint32_t k) const {
   for (const Measured& measured : measured_)
-    if (measured.k == kMainK && measured.share == 1) return &measured.curve;
+    if (measured.k == k && measured.share == 1) return &measured.curve;
   return nullptr;
 }
 
@@ -88,11 +95,7 @@ std::optional<double> RecallCurves::EffortFor(double target, double k) const {
     const std::optional<double> effort = measured.curve.EffortFor(target);
     if (k <= measured.k) {
       if (below_k == 0 || (k == measured.k && effort)) return effort;
-      // Graphs are measured up to what takes half as long as a scan; if more is needed, then
-      // rather more than a scan.
-      constexpr double kBeyondMeasured = 3;
-      const double above =
-          effort ? *effort : kBeyondMeasured * measured.curve.points().back().effort;
+      const double above = effort ? *effort : BeyondMeasured(measured.curve);
       const double position = LogPosition(k, below_k, measured.k);
       return LogInterpolate(position, below, std::max(below, above)) *
              (1 + 4 * kMostAboveLine * position * (1 - position));
@@ -115,19 +118,22 @@ std::optional<double> RecallCurves::EffortFor(double target, double k) const {
   return below * std::pow(k / below_k, slope);
 }
 
-std::optional<double> RecallCurves::FactorFor(double target, double share, size_t k) const {
-  const std::optional<double> unfiltered = Main()->EffortFor(target);
+// With unmet_too, an effort that no measured one reaches counts as one beyond what was measured.
+std::optional<double> RecallCurves::FactorAt(uint32_t k, double target, double share,
+                                             bool unmet_too) const {
+  const auto effort_of = [&](const RecallCurve& curve) {
+    const std::optional<double> effort = curve.EffortFor(target);
+    return !effort && unmet_too ? BeyondMeasured(curve) : effort;
+  };
+  const std::optional<double> unfiltered = effort_of(*Unfiltered(k));
   if (!unfiltered) return std::nullopt;
-  // A filtered walk begins with the allowed rows that it met around the query, whatever the effort.
-  // Beyond the limit that was measured, those are a smaller part of what is wanted.
-  const double least = k <= kMainK ? 0 : 1;
   const Measured* larger = nullptr;  // the next larger share
   double larger_factor = 1;
   for (const Measured& measured : measured_) {
-    if (measured.share == 1) continue;
-    const std::optional<double> effort = measured.curve.EffortFor(target);
+    if (measured.k != k || measured.share == 1) continue;
+    const std::optional<double> effort = effort_of(measured.curve);
     if (!effort) return std::nullopt;
-    const double factor = std::max(least, *effort / *unfiltered);
+    const double factor = *effort / *unfiltered;
     if (share >= double{measured.share}) {
       if (larger == nullptr) return factor;
       const double position = LogPosition(share, larger->share, measured.share);
@@ -137,6 +143,25 @@ std::optional<double> RecallCurves::FactorFor(double target, double share, size_
     larger_factor = factor;
   }
   return larger_factor;
+}
+
+std::optional<double> RecallCurves::FactorFor(double target, double share, double k) const {
+  uint32_t below_k = 0;  // the last k that filters were measured at
+  double below = 1;
+  for (const Measured& measured : measured_) {
+    if (measured.share == 1 || measured.k == below_k) continue;
+    if (below_k > 0 && k < measured.k) {
+      const double above = *FactorAt(measured.k, target, share, /*unmet_too=*/true);
+      return LogInterpolate(LogPosition(k, below_k, measured.k), below, above);
+    }
+    const std::optional<double> factor = FactorAt(measured.k, target, share, /*unmet_too=*/false);
+    if (!factor || k <= measured.k) return factor;
+    below_k = measured.k;
+    below = *factor;
+  }
+  // A filtered walk begins with the allowed rows that it met around the query, whatever the effort.
+  // Beyond the largest limit measured, those are a smaller part of what is wanted.
+  return std::max(1.0, below);
 }
 
 namespace {
@@ -202,7 +227,7 @@ Result<RecallCurves> RecallCurves::Read(ByteSource* source) {
         i == 0 || measured.k > curves.measured_.back().k ||
         (measured.k == curves.measured_.back().k && measured.share < curves.measured_.back().share);
     if (!ordered || measured.k < 1 || !(measured.share > 0 && measured.share <= 1) ||
-        (measured.share < 1 && measured.k != kMainK) || !ArePoints(points))
+        (measured.share < 1 && curves.Unfiltered(measured.k) == nullptr) || !ArePoints(points))
       return Corrupt("A curve of recall is none.");
     measured.curve = RecallCurve(std::move(points));
     curves.Add(std::move(measured));

@@ -46,7 +46,7 @@ class RecallCurve {
   std::vector<RecallPoint> points_;
 };
 
-// The curves of one index: for several k over all rows, and at k = kMainK for filters that let
+// The curves of one index: for several k over all rows, and at some of these for filters that let
 // pass some share of the rows by chance.
 class RecallCurves {
  public:
@@ -58,7 +58,7 @@ class RecallCurves {
     RecallCurve curve;
   };
 
-  // In the order of k, then of falling shares. REQUIRES: shares below 1 only with kMainK.
+  // In the order of k, then of falling shares. REQUIRES: each k has a curve of share 1.
   void Add(Measured measured) { measured_.push_back(std::move(measured)); }
 
   // Nothing was measured: the index is small, or its effort was given.
@@ -70,16 +70,18 @@ class RecallCurves {
   // be an integer. REQUIRES: !empty().
   std::optional<double> EffortFor(double target, double k) const;
   // How many times the unfiltered effort a filter needs that lets pass this share; 1 where none was
-  // measured. None: no effort is enough. REQUIRES: !empty().
-  std::optional<double> FactorFor(double target, double share, size_t k) const;
+  // measured. None: no effort is enough. k as above. REQUIRES: !empty().
+  std::optional<double> FactorFor(double target, double share, double k) const;
   // The curve at k = kMainK over all rows, or null.
-  const RecallCurve* Main() const;
+  const RecallCurve* Main() const { return Unfiltered(kMainK); }
 
   Status Write(ByteSink* sink) const;
   // CORRUPT unless the bytes are curves as REQUIRED above.
   static Result<RecallCurves> Read(ByteSource* source);
 
  private:
+  const RecallCurve* Unfiltered(uint32_t k) const;
+  std::optional<double> FactorAt(uint32_t k, double target, double share, bool unmet_too) const;
   std::vector<Measured> measured_;
 };
 

@@ -120,6 +120,35 @@ TEST(RecallCurves, FiltersMayTakeLessUpToTheLimitThatWasMeasured) {
   EXPECT_EQ(*curves.FactorFor(kTarget, 0.2, 11), 1);
 }
 
+RecallCurves FiltersAtTwoLimits() {
+  RecallCurves curves;
+  curves.Add({10, 1, CurveOf({{10, 0.8f}, {40, 0.95f}})});
+  curves.Add({10, 0.2f, CurveOf({{10, 0.9f}, {20, 0.95f}})});
+  curves.Add({100, 1, CurveOf({{100, 0.95f}})});
+  curves.Add({100, 0.2f, CurveOf({{100, 0.9f}, {200, 0.95f}})});
+  curves.Add({100, 0.05f, CurveOf({{100, 0.9f}, {400, 0.95f}})});
+  return curves;
+}
+
+TEST(RecallCurves, FiltersTakeWhatWasMeasuredAtTheirLimit) {
+  const RecallCurves curves = FiltersAtTwoLimits();
+  EXPECT_NEAR(*curves.FactorFor(kTarget, 0.2, 10), 0.5, 0.01);
+  EXPECT_NEAR(*curves.FactorFor(kTarget, 0.2, std::sqrt(1000.0)), 1, 0.01);
+  EXPECT_NEAR(*curves.FactorFor(kTarget, 0.2, 100), 2, 0.01);
+  EXPECT_NEAR(*curves.FactorFor(kTarget, 0.1, 100), std::sqrt(2 * 4.0), 0.01);
+  EXPECT_NEAR(*curves.FactorFor(kTarget, 0.05, 1000), 4, 0.05);
+}
+
+TEST(RecallCurves, AFilterThatMissesTheTargetAtTheNextLimitTakesRatherMoreThanWasMeasured) {
+  RecallCurves curves = FiltersAtTwoLimits();
+  curves.Add({1000, 1, CurveOf({{1000, 0.95f}})});
+  curves.Add({1000, 0.2f, CurveOf({{1000, 0.9f}})});
+  EXPECT_NEAR(*curves.FactorFor(kTarget, 0.2, 100), 2, 0.01);
+  EXPECT_NEAR(*curves.FactorFor(kTarget, 0.2, 999), 3, 0.01);
+  EXPECT_FALSE(curves.FactorFor(kTarget, 0.2, 1000).has_value());
+  EXPECT_FALSE(curves.FactorFor(kTarget, 0.2, 2000).has_value());
+}
+
 TEST(RecallCurves, TheDefaultIsAsGoodAsIsCheap) {
   const auto target = [](std::initializer_list<std::pair<uint32_t, float>> points, double scan) {
     RecallCurves curves;

@@ -33,7 +33,7 @@ class FloatKeys {
   }
 
   void Prefetch(uint32_t row) const {
-    PrefetchLines(Row(row), dimensions_ * sizeof(float));
+    PrefetchManyLines(Row(row), dimensions_ * sizeof(float));
     if (kMetric == VFDW_METRIC_COSINE) __builtin_prefetch(norms_ + row);
   }
 

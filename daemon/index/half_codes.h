@@ -48,7 +48,7 @@ class HalfCodes::Query {
   Query(const HalfCodes& codes, const float* query);
 
   void Prefetch(uint32_t row) const {
-    PrefetchLines(rows_ + row * stride_, stride_ * sizeof(uint16_t));
+    PrefetchManyLines(rows_ + row * stride_, stride_ * sizeof(uint16_t));
   }
   void Keys(const uint32_t* rows, size_t count, float* keys) const;
 

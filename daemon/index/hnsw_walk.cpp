@@ -2,7 +2,8 @@
 //
 // A search is bound by cache misses. Hence: links of a row are fetched when it enters the beam,
 // vectors of all unmet neighbours are fetched before the first is used, of several rows at once,
-// and distances are computed a step at a time by one call.
+// into the second level of the cache (PrefetchManyLines), and distances are computed a step at a
+// time by one call.
 #include "daemon/index/hnsw_walk.h"
 
 #include <algorithm>

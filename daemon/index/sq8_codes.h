@@ -67,7 +67,7 @@ class Sq8Codes::Query {
   Query(const Sq8Codes& codes, const float* query);
 
   void Prefetch(uint32_t row) const {
-    PrefetchLines(codes_ + row * code_bytes_, code_bytes_);
+    PrefetchManyLines(codes_ + row * code_bytes_, code_bytes_);
     if (squares_ != nullptr) __builtin_prefetch(squares_ + row);
   }
 

@@ -1,7 +1,8 @@
 // vector_codes.h - the rows of a store once more, in a shorter form, for searches to go by.
 //
 // A search by codes reads a fraction of the memory. Its keys only resemble distances: it keeps some
-// more rows than it was asked for, compares these by float32 (CountToCompare), and drops the rest.
+// more rows than it was asked for, compares up to so many by float32 (CountToCompare), and drops
+// the rest.
 //
 // Each form is a class of its own, with a class Query that key_query.h hands to the walks:
 //   Prefetch(row), Keys(rows, count, keys): smaller keys are nearer, no key is NaN.
@@ -57,7 +58,8 @@ Result<SharedCodes> ReadCodes(Quantizer quantizer, vfdw_metric metric, const Vec
 size_t EstimateCodesBytes(Quantizer quantizer, size_t rows, size_t dimensions);
 size_t EstimateMakingCodesBytes(Quantizer quantizer, size_t rows, size_t dimensions, int threads);
 
-// How many rows a search by codes is to find and compare by float32 for the best k of them.
+// How many rows a search by codes is to find, and compare by float32 unless it sees before that no
+// more matter, for the best k of them.
 // oversample: so many times k, at least k; 0: as many as suit the quantizer.
 size_t CountToCompare(Quantizer quantizer, size_t k, double oversample);
 

@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "shared/metric.h"
@@ -54,6 +55,7 @@ class TopK {
     const Candidate candidate{distance, row};
     if (has_bar_ && !ComesBefore(candidate, bar_)) return;
     if (k_ == 0) return;
+    entered_++;
     kept_.push_back(candidate);
     if (kept_.size() >= Capacity()) Cut();
   }
@@ -62,6 +64,13 @@ class TopK {
   double Bound() const {
     return has_bar_ && bar_.distance == bar_.distance ? bar_.distance
                                                       : std::numeric_limits<double>::infinity();
+  }
+
+  // Raises the bar to the k-th best so far, if there are as many. Returns how many pushed since the
+  // last time got over the bar.
+  size_t RaiseBar() {
+    if (k_ > 0 && kept_.size() >= k_) Cut();
+    return std::exchange(entered_, 0);
   }
 
   // Moves the best k, sorted, into *out and leaves this empty. False: cancelled, *out is empty.
@@ -100,7 +109,7 @@ class TopK {
                ? std::numeric_limits<size_t>::max()
                : 2 * k_ + kSlack;
   }
-  // REQUIRES: 0 < k < kept_.size().
+  // REQUIRES: k <= kept_.size().
   void Keep(size_t k) {
     if (k == 0) return kept_.clear();
     std::nth_element(kept_.begin(), kept_.begin() + (k - 1), kept_.end(),
@@ -123,6 +132,7 @@ class TopK {
   std::vector<Candidate> kept_;
   Candidate bar_{};  // the worst of the best k so far, once has_bar_
   bool has_bar_ = false;
+  size_t entered_ = 0;  // since the bar was last raised from outside
   uint32_t comparisons_ = 0;
   bool stopped_ = false;  // cancelled in a Cut(): Take() reports it
 };

@@ -28,6 +28,41 @@ std::vector<Candidate> Best(const std::vector<Candidate>& candidates, size_t k) 
   return out;
 }
 
+TEST(TopK, RaisingTheBarTellsHowManyGotOverIt) {
+  TopK best(3);
+  EXPECT_EQ(best.RaiseBar(), 0u);
+  for (const uint32_t row : {1, 2}) best.Push(10.0 * row, row);
+  EXPECT_EQ(best.RaiseBar(), 2u);  // no bar yet: fewer than 3
+  for (const uint32_t row : {3, 4, 5}) best.Push(10.0 * row, row);
+  EXPECT_EQ(best.RaiseBar(), 3u);
+  EXPECT_EQ(best.Bound(), 30);
+  best.Push(31, 6);
+  best.Push(NAN, 7);
+  EXPECT_EQ(best.RaiseBar(), 0u);
+  best.Push(30, 0);  // a tie, but the smaller row
+  best.Push(5, 8);
+  best.Push(15, 9);
+  EXPECT_EQ(best.RaiseBar(), 3u);
+  EXPECT_EQ(best.Bound(), 15);
+  std::vector<Candidate> out;
+  ASSERT_TRUE(best.Take(&out));
+  EXPECT_EQ(out, (std::vector<Candidate>{{5, 8}, {10, 1}, {15, 9}}));
+}
+
+TEST(TopK, RaisingTheBarChangesNoAnswer) {
+  const std::vector<Candidate> candidates = RandomCandidates(1000, 4);
+  for (const size_t k : {0, 1, 10, 999, 1000, 5000}) {
+    TopK best(k);
+    for (const Candidate& candidate : candidates) {
+      best.Push(candidate.distance, candidate.row);
+      if (candidate.row % 7 == 0) best.RaiseBar();
+    }
+    std::vector<Candidate> out;
+    ASSERT_TRUE(best.Take(&out));
+    EXPECT_EQ(out, Best(candidates, k)) << "k " << k;
+  }
+}
+
 TEST(TopK, EqualsSortingEverythingForEveryK) {
   const std::vector<Candidate> candidates = RandomCandidates(1000, 1);
   std::vector<Candidate> sorted = candidates;

@@ -17,10 +17,8 @@
 namespace vectord {
 namespace {
 
-constexpr size_t kSmallestTable = 5000;
-
 // At which k filters are measured, too.
-constexpr KnownK kFilteredK[] = {{RecallCurves::kMainK, 160}, {100, 60}};
+constexpr KnownK kFilteredK[] = {{RecallCurves::kMainK, 240}, {100, 60}};
 
 using AllAnswers = std::vector<std::vector<TrueNeighbours>>;
 

@@ -22,6 +22,9 @@ constexpr uint32_t kFewestNearby = 48, kMostNearby = 300;
 constexpr uint32_t kFewestOthers = 4;
 // So many met first tell how common allowed rows are: fewer would often err by chance.
 constexpr uint64_t kFewestFirstMet = 160, kFirstMetPerEffort = 4;
+// Of a walk to the region of the query. Without it, of 500,000 x 128 under a filter of share 0.9 a
+// twentieth of the walks of effort 12 gave up, and scanned for 18 ms instead of 0.02.
+constexpr uint32_t kEffortToArrive = 40;
 // As common near the query as anywhere, but for chance: at least this part of the share in all.
 constexpr double kLeastLocalShare = 0.5;
 
@@ -61,8 +64,10 @@ class AllowedWalk {
 
   // From row to row, and only the allowed ones are kept.
   Outcome WalkPlainly() {
-    // Twice as many as are usual when allowed rows are spread evenly.
-    const auto most = static_cast<uint64_t>(effort_ * walk_.graph.bottom_degree / share_);
+    // Twice as many as are usual when allowed rows are spread evenly, and what any walk meets
+    // before it is where its rows are.
+    const auto most =
+        static_cast<uint64_t>((effort_ + kEffortToArrive) * walk_.graph.bottom_degree / share_);
     // Those met first are the nearest; later a walk that finds nothing allowed has gone far.
     const uint64_t first = std::max(kFewestFirstMet, kFirstMetPerEffort * effort_);
     uint64_t met = 0;

@@ -24,6 +24,8 @@ namespace vectord {
 
 // Where so many are allowed, an ordinary walk meets enough of them; measured, it is as fast.
 constexpr double kLeastPlainShare = 0.3;
+// Below it too few of the rows two links away are allowed for the walk to get on.
+constexpr double kLeastShareOfFilteredWalk = 0.01;
 
 // Leaves *out empty when it gave up: the allowed rows are far from the query or hang together too
 // little; then an exact scan answers better.

@@ -5,6 +5,7 @@
 #include "daemon/index/hnsw_builder.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -26,14 +27,22 @@ namespace {
 // Of tables too small to be measured.
 constexpr uint32_t kUnmeasuredEffort = 100;
 
-// How often rows that pass a filter are met depends on their share; the walks for the shares above
-// and between these differ little (hnsw_index.cpp).
-const std::vector<float> kFilterShares = {0.2f, 0.04f};
+// How often rows that pass a filter are met depends on their share; walks for the shares above and
+// between these differ little (hnsw_index.cpp), and the last is the least that is walked for.
+std::vector<float> SharesToMeasure(size_t rows) {
+  const double scanned = double{kSmallestTable} / static_cast<double>(rows);
+  const float least =
+      std::nextafter(static_cast<float>(std::max(kLeastShareOfFilteredWalk, scanned)), 1.0f);
+  std::vector<float> shares = {0.2f, 0.04f};
+  constexpr float kNotNear = 0.7f;
+  if (least < kNotNear * shares.back()) shares.push_back(least);
+  return shares;
+}
 
 std::vector<FilterShare> FiltersToMeasure(const HnswGraph& graph, const VectorStore& store) {
   std::vector<FilterShare> filters;
   double largest = kLeastPlainShare;  // of the shares that go by it
-  for (const float share : kFilterShares) {
+  for (const float share : SharesToMeasure(store.size())) {
     filters.push_back({share, HnswIndex::LastEffort(graph, store, largest)});
     largest = share;
   }

@@ -11,8 +11,6 @@
 namespace vectord {
 namespace {
 
-// Below it too few of the rows two links away are allowed for the walk to get on.
-constexpr double kLeastShareOfFilteredWalk = 0.01;
 // Measured with 200,000 x 128 at shares from 0.05 to 0.9: a filtered walk takes 2 to 3 times as
 // long, and few rows scanned stay in the processor's cache.
 constexpr double kFilteredAgainstUnfiltered = 4;

@@ -118,27 +118,29 @@ std::optional<double> RecallCurves::EffortFor(double target, double k) const {
   return below * std::pow(k / below_k, slope);
 }
 
-// With unmet_too, an effort that no measured one reaches counts as one beyond what was measured.
+// An effort that no measured one reaches counts as one beyond what was measured where it is only to
+// be interpolated with, between shares or, with unmet_too, by the caller.
 std::optional<double> RecallCurves::FactorAt(uint32_t k, double target, double share,
                                              bool unmet_too) const {
-  const auto effort_of = [&](const RecallCurve& curve) {
+  const auto effort_of = [&](const RecallCurve& curve, bool unmet_counts) {
     const std::optional<double> effort = curve.EffortFor(target);
-    return !effort && unmet_too ? BeyondMeasured(curve) : effort;
+    return !effort && unmet_counts ? BeyondMeasured(curve) : effort;
   };
-  const std::optional<double> unfiltered = effort_of(*Unfiltered(k));
+  const std::optional<double> unfiltered = effort_of(*Unfiltered(k), unmet_too);
   if (!unfiltered) return std::nullopt;
   const Measured* larger = nullptr;  // the next larger share
   double larger_factor = 1;
   for (const Measured& measured : measured_) {
     if (measured.k != k || measured.share == 1) continue;
-    const std::optional<double> effort = effort_of(measured.curve);
+    const bool is_between = larger != nullptr && share > double{measured.share};
+    const std::optional<double> effort = effort_of(measured.curve, unmet_too || is_between);
     if (!effort) return std::nullopt;
     const double factor = *effort / *unfiltered;
-    if (share >= double{measured.share}) {
-      if (larger == nullptr) return factor;
+    if (is_between) {
       const double position = LogPosition(share, larger->share, measured.share);
       return LogInterpolate(position, larger_factor, factor);
     }
+    if (share >= double{measured.share}) return factor;
     larger = &measured;
     larger_factor = factor;
   }

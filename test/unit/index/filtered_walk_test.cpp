@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "daemon/index/index_builder.h"
+#include "test/unit/index/vectors_for_tests.h"
 
 namespace vectord {
 namespace {
@@ -99,6 +100,33 @@ TEST(FilteredWalk, FindsTheNearestOfRowsSpreadEvenly) {
     const Found found = SearchAll(Bits([&](size_t row) { return IsOf(row, percent); }));
     EXPECT_EQ(found.strategies, std::set<std::string>{"filtered graph"}) << percent;
     EXPECT_GE(found.recall, 0.95) << percent;
+  }
+}
+
+// Given rows without clusters, of which a walk meets many on its way.
+TEST(FilteredWalk, OfLittleEffortIsNoScan) {
+  constexpr size_t kUniformRows = 12000, kQueries = 100;
+  IndexSpec spec;
+  spec.ef_search = 50;
+  BuildControl control;
+  control.threads = 2;
+  std::vector<uint32_t> permutation;
+  const auto index = std::move(BuildIndex(spec, StoreOf(RandomVectors(kUniformRows, 24, 1)),
+                                          control, &permutation))
+                         .value();
+  const Vectors queries = RandomVectors(kQueries, 24, 2);
+  for (const unsigned percent : {50u, 90u}) {
+    const auto allowed = Bits([&](size_t row) { return IsOf(row, percent); });
+    for (const uint32_t effort : {1, 2, 5, 10}) {
+      SearchParams params;
+      params.k = params.effort = effort;
+      params.allowed_rows = allowed.data();
+      for (size_t q = 0; q < kQueries; q++) {
+        SearchStats stats;
+        MustSearch(*index, queries[q], params, &stats);
+        EXPECT_EQ(stats.strategy, "filtered graph") << percent << " % effort " << effort;
+      }
+    }
   }
 }
 

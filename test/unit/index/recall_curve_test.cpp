@@ -139,6 +139,17 @@ TEST(RecallCurves, FiltersTakeWhatWasMeasuredAtTheirLimit) {
   EXPECT_NEAR(*curves.FactorFor(kTarget, 0.05, 1000), 4, 0.05);
 }
 
+TEST(RecallCurves, BetweenAShareThatMeetsTheTargetAndOneThatMissesItFiltersTakeMore) {
+  RecallCurves curves;
+  curves.Add({10, 1, CurveOf({{10, 0.95f}})});
+  curves.Add({10, 0.2f, CurveOf({{10, 0.95f}})});
+  curves.Add({10, 0.05f, CurveOf({{10, 0.5f}, {40, 0.6f}})});
+  EXPECT_NEAR(*curves.FactorFor(kTarget, 0.2, 10), 1, 0.01);
+  EXPECT_NEAR(*curves.FactorFor(kTarget, 0.1, 10), std::sqrt(12), 0.01);
+  EXPECT_FALSE(curves.FactorFor(kTarget, 0.05, 10).has_value());
+  EXPECT_FALSE(curves.FactorFor(kTarget, 0.01, 10).has_value());
+}
+
 TEST(RecallCurves, AFilterThatMissesTheTargetAtTheNextLimitTakesRatherMoreThanWasMeasured) {
   RecallCurves curves = FiltersAtTwoLimits();
   curves.Add({1000, 1, CurveOf({{1000, 0.95f}})});

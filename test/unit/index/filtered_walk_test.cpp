@@ -124,7 +124,7 @@ TEST(FilteredWalk, OfLittleEffortIsNoScan) {
       for (size_t q = 0; q < kQueries; q++) {
         SearchStats stats;
         MustSearch(*index, queries[q], params, &stats);
-        EXPECT_EQ(stats.strategy, "filtered graph") << percent << " % effort " << effort;
+        EXPECT_STREQ(stats.strategy, "filtered graph") << percent << " % effort " << effort;
       }
     }
   }

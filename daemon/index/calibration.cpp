@@ -17,6 +17,8 @@
 namespace vectord {
 namespace {
 
+constexpr size_t kSmallestTable = 5000;
+
 // At which k filters are measured, too.
 constexpr KnownK kFilteredK[] = {{RecallCurves::kMainK, 240}, {100, 60}};
 
@@ -147,9 +149,8 @@ std::vector<uint64_t> OthersByChance(const CalibrationTask& task, double share) 
   return rows;
 }
 
-// Such a filter is answered by a scan of what it lets pass.
 bool IsWorthMeasuring(const CalibrationTask& task, double share) {
-  return share * static_cast<double>(task.store.size()) >= kSmallestTable;
+  return share * static_cast<double>(task.store.size()) >= kFewestAllowedRows;
 }
 
 // Each query's answers are as many as the largest k that it will be used for wants.

@@ -18,9 +18,6 @@
 
 namespace vectord {
 
-// Fewer rows, of a table or of what a filter lets pass, are scanned, so nothing is measured.
-constexpr size_t kSmallestTable = 5000;
-
 // A filter that lets pass this share of the rows, below 1, by chance.
 struct FilterShare {
   float share;

@@ -30,7 +30,7 @@ constexpr uint32_t kUnmeasuredEffort = 100;
 // How often rows that pass a filter are met depends on their share; walks for the shares above and
 // between these differ little (hnsw_index.cpp), and the last is the least that is walked for.
 std::vector<float> SharesToMeasure(size_t rows) {
-  const double scanned = double{kSmallestTable} / static_cast<double>(rows);
+  const double scanned = double{kFewestAllowedRows} / static_cast<double>(rows);
   const float least =
       std::nextafter(static_cast<float>(std::max(kLeastShareOfFilteredWalk, scanned)), 1.0f);
   std::vector<float> shares = {0.2f, 0.04f};

@@ -6,7 +6,8 @@
 #define VECTOR_FDW_DAEMON_INDEX_HNSW_STEPS_H
 
 #include <algorithm>
-#include <cassert>
+#include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "daemon/index/beam.h"

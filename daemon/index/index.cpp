@@ -66,9 +66,7 @@ Status Index::SearchOrThrow(const float* query, const SearchParams& params,
   const size_t allowed = params.rows_allowed > 0
                              ? params.rows_allowed
                              : CountAllowed(params.allowed_rows, store_->size());
-  // So few are scanned in a fraction of a millisecond, and exactly.
-  constexpr size_t kFewRows = 5000;
-  if (params.allowed_rows != nullptr && allowed < kFewRows) return scan();
+  if (params.allowed_rows != nullptr && allowed < kFewestAllowedRows) return scan();
   const Plan plan = PlanSearch(params, allowed);
   if (plan.cost_in_rows >= static_cast<double>(allowed)) return scan();
 

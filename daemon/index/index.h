@@ -46,6 +46,9 @@ struct SearchParams {
   std::optional<Candidate> after;
 };
 
+// Fewer that a filter lets pass are scanned: that takes a fraction of a millisecond, and is exact.
+constexpr size_t kFewestAllowedRows = 5000;
+
 // Whether a bitmap like SearchParams::allowed_rows has the row.
 inline bool IsAllowed(const uint64_t* allowed_rows, uint32_t row) {
   return allowed_rows == nullptr || (allowed_rows[row / 64] >> (row % 64) & 1) != 0;

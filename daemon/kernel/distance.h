@@ -59,19 +59,19 @@ const DistanceKernels& ActiveKernels();
 const DistanceKernels* KernelsOf(Isa isa);
 
 // Asks for the first cache lines of [data, data + bytes). A hint: any address is allowed.
+// kLocality: as __builtin_prefetch has it.
+template <int kLocality = 3>
 inline void PrefetchLines(const void* data, size_t bytes) {
   constexpr size_t kCacheLine = 64;
   const char* const begin = static_cast<const char*>(data);
-  for (size_t offset = 0; offset < bytes; offset += kCacheLine) __builtin_prefetch(begin + offset);
+  for (size_t offset = 0; offset < bytes; offset += kCacheLine)
+    __builtin_prefetch(begin + offset, /*rw=*/0, kLocality);
 }
 
 // The same for much that is wanted in a while: into the second level of the cache, for which
 // processors keep more lines on their way than for the first. Measured, walks are 6 to 13 % faster.
 inline void PrefetchManyLines(const void* data, size_t bytes) {
-  constexpr size_t kCacheLine = 64;
-  const char* const begin = static_cast<const char*>(data);
-  for (size_t offset = 0; offset < bytes; offset += kCacheLine)
-    __builtin_prefetch(begin + offset, /*rw=*/0, /*locality=*/2);
+  PrefetchLines</*kLocality=*/2>(data, bytes);
 }
 
 // Defined by the files of one instruction set each; nullptr on other CPU families.

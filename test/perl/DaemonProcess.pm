@@ -5,11 +5,12 @@
 #   as a program by test/sandbox:  perl DaemonProcess.pm VERB ARGUMENT...
 #       start  PIDFILE LOGFILE TIMEOUT_S COMMAND...  returns when the daemon says READY=1
 #       alive  PIDFILE WORD                          exit status 0 if so
-#       stop   PIDFILE WORD TIMEOUT_S                SIGTERM, returns when it has exited
-#       kill   PIDFILE WORD TIMEOUT_S                SIGKILL, returns when it has exited
+#       stop   PIDFILE WORD TIMEOUT_S                SIGTERM, returns when it has ended
+#       kill   PIDFILE WORD TIMEOUT_S                SIGKILL, returns when it has ended
 #
 # A pid alone proves nothing, since pids are reused: a process counts as ours only while its command
-# line also holds WORD (the path of its configuration).
+# line also holds WORD (the path of its configuration). Nor does the lack of a command line prove its end:
+# an exiting process loses that with its memory, some time before its descriptors, locks and threads go.
 #
 # Needs only perl-base, and no file but this one: the sandbox hands it to a user who may not be able
 # to read the checkout.
@@ -34,16 +35,48 @@ sub read_pid
 	return defined $pid && $pid =~ /^(\d+)\s*$/ ? $1 : undef;
 }
 
-# The pid of the running daemon, or undef. A zombie has no command line and does not run.
+# The text of a file in /proc, or undef once its process is gone.
+sub read_proc
+{
+	my ($path) = @_;
+	open(my $in, '<', "/proc/$path") or return undef;
+	local $/;
+	return scalar <$in>;
+}
+
+# The pid of the running daemon, or undef: it does not run while it exits.
 sub running_pid
 {
 	my ($pidfile, $word) = @_;
 	my $pid = read_pid($pidfile) or return undef;
-	open(my $in, '<', "/proc/$pid/cmdline") or return undef;
-	local $/;
-	my $command = <$in>;
-	close $in;
+	my $command = read_proc("$pid/cmdline");
 	return defined $command && index($command, $word) >= 0 ? $pid : undef;
+}
+
+# Whether the process is gone, or all that is left of it is a zombie that nobody has waited for.
+sub has_ended
+{
+	my ($pid) = @_;
+	opendir(my $dir, "/proc/$pid/task") or return 1;
+	my @threads = grep { /^\d+$/ } readdir $dir;
+	closedir $dir;
+	for my $thread (@threads)
+	{
+		my $state = read_proc("$pid/task/$thread/stat");
+		return 0 if defined $state && $state !~ /.*\) [ZX]/s;
+	}
+	return 1;
+}
+
+# Whether the process in the file still exits. Threads of the kernel, children of process 2, have no
+# command line either.
+sub is_exiting
+{
+	my ($pidfile) = @_;
+	my $pid = read_pid($pidfile) or return 0;
+	my ($command, $state) = (read_proc("$pid/cmdline"), read_proc("$pid/stat"));
+	return 0 if defined $command && $command ne '';
+	return defined $state && $state !~ /.*\) \S 2 /s && !has_ended($pid);
 }
 
 # Starts the command, detached, and returns (pid, undef) once it has sent READY=1 to $NOTIFY_SOCKET
@@ -51,6 +84,7 @@ sub running_pid
 sub start
 {
 	my ($pidfile, $logfile, $timeout_s, @command) = @_;
+	wait_exit($pidfile, $timeout_s) if is_exiting($pidfile);    # it holds its locks until it has ended
 	my $notify_path = "$pidfile.notify";
 	unlink $notify_path;
 	my $notify = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => $notify_path)
@@ -128,15 +162,15 @@ sub wait_ready
 	return "vectord was not ready within $timeout_s s.";
 }
 
-# True when the daemon has exited within the time; the pid file is then removed.
+# True when the process in the file has ended within the time; the pid file is then removed.
 sub wait_exit
 {
-	my ($pidfile, $word, $timeout_s) = @_;
+	my ($pidfile, $timeout_s) = @_;
+	my $pid = read_pid($pidfile);
 	for (my $left_s = $timeout_s; $left_s > 0; $left_s -= $POLL_S)
 	{
-		my $pid = read_pid($pidfile);
-		waitpid($pid, WNOHANG) if defined $pid;    # reaps it if it is a child of ours
-		if (!defined running_pid($pidfile, $word))
+		waitpid($pid, WNOHANG);    # reaps it if it is a child of ours
+		if (has_ended($pid))
 		{
 			unlink $pidfile;
 			return 1;
@@ -152,13 +186,18 @@ sub signal_and_wait
 {
 	my ($signal, $pidfile, $word, $timeout_s) = @_;
 	my $pid = running_pid($pidfile, $word);
+	if (!defined $pid && !is_exiting($pidfile))
+	{
+		unlink $pidfile;
+		return undef;
+	}
 	if (defined $pid)
 	{
 		kill($signal, $pid) or $!{ESRCH} or return "Could not send SIG$signal to vectord (pid $pid): $!.";
 		kill 'CONT', $pid;
 	}
-	return undef if wait_exit($pidfile, $word, $timeout_s);
-	return "vectord (pid $pid) did not exit within $timeout_s s of SIG$signal.";
+	return undef if wait_exit($pidfile, $timeout_s);
+	return sprintf('vectord (pid %s) did not exit within %s s of SIG%s.', read_pid($pidfile), $timeout_s, $signal);
 }
 
 sub main

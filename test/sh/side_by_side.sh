@@ -17,9 +17,10 @@ fail() {
 }
 # in_ DIR COMMAND...: as a user of that sandbox
 in_() { (. "$1/env" && shift && "$@"); }
-sql() { in_ "$1" psql -X -q -A -t -v VERBOSITY=sqlstate -c "$2" 2>&1; }
+sql() { in_ "$1" psql -X -q -A -t -v VERBOSITY=${VERBOSITY:-default} -c "$2" 2>&1; }
 pid() { in_ "$1" sh -c 'cat "$VECTORD_PIDFILE"'; }
 alive() { grep -q '^State:.[^ZX]' "/proc/$1/status" 2>/dev/null; } # one that nobody has waited for yet has ended
+readonly STATE="SELECT pid, started_at, (SELECT sum(builds) FROM vector_fdw.stat_collections) FROM vector_fdw.stat_daemon"
 readonly SEARCH="SELECT note FROM near ORDER BY v <-> '{5,5}' LIMIT 3"
 
 test/sandbox up "$one" &
@@ -39,17 +40,19 @@ for dir in "$one" "$two"; do
 done
 
 fill() { # DIR WORD
-	sql "$1" "SET client_min_messages = warning;
+	local output
+	output=$(sql "$1" "SET client_min_messages = warning;
 		CREATE TABLE items (id int PRIMARY KEY, note text, v real[]);
 		INSERT INTO items SELECT i, '$2 ' || i, ARRAY[i, i] FROM generate_series(1, 10) i;
 		SELECT vector_fdw.create_collection('near', 'items', 'v', include => '{note}');
-		CREATE FOREIGN TABLE near (id int, note text, v real[]) SERVER vectord" >/dev/null
-	sql "$1" "SELECT vector_fdw.wait_for_collection('near')" >/dev/null
+		CREATE FOREIGN TABLE near (id int, note text, v real[]) SERVER vectord") ||
+		fail "$(basename "$1") could not be filled: $output"
+	output=$(sql "$1" "SELECT vector_fdw.wait_for_collection('near')") || fail "$(basename "$1") does not become ready: $output"
 }
 # expect DIR WORD: the three nearest are of that sandbox
 expect() {
 	local got
-	got=$(sql "$1" "$SEARCH")
+	got=$(sql "$1" "$SEARCH") || true
 	[ "$(sort <<<"$got")" = "$2 4"$'\n'"$2 5"$'\n'"$2 6" ] || fail "$(basename "$1") answers $got"
 }
 fill "$one" one
@@ -71,18 +74,20 @@ the_other_is_untouched() {
 	[ "$(pid "$two")" = "$two_pid" ] && alive "$two_pid" || fail "$1: vectord of the other ended"
 	session_answers
 	expect "$two" two
-	[ "$(sql "$two" 'SELECT pid, started_at, (SELECT sum(builds) FROM vector_fdw.stat_collections) FROM vector_fdw.stat_daemon')" = \
-		"$two_state" ] || fail "$1: vectord of the other is not as before"
+	local state
+	state=$(sql "$two" "$STATE") || true
+	[ "$state" = "$two_state" ] || fail "$1: vectord of the other was $two_state and is $state"
 	echo "# $1: the other goes on"
 }
 two_pid=$(pid "$two")
-two_state=$(sql "$two" 'SELECT pid, started_at, (SELECT sum(builds) FROM vector_fdw.stat_collections) FROM vector_fdw.stat_daemon')
+two_state=$(sql "$two" "$STATE")
 session_answers
 
 one_pid=$(pid "$one")
 test/sandbox kill-daemon "$one"
 if alive "$one_pid"; then fail "kill-daemon returned while vectord lives"; fi
-[ "$(sql "$one" "$SEARCH")" = 'ERROR:  08001' ] || fail "without vectord: $(sql "$one" "$SEARCH")"
+got=$(VERBOSITY=sqlstate sql "$one" "$SEARCH") || true
+[ "$got" = 'ERROR:  08001' ] || fail "without vectord: $got"
 the_other_is_untouched kill-daemon
 test/sandbox start-daemon "$one"
 expect "$one" one

@@ -20,6 +20,7 @@ class HnswIndex final : public Index {
 
   IndexKind kind() const override { return IndexKind::kHnsw; }
   size_t memory_bytes() const override;
+  const VectorCodes* codes() const override { return graph_.codes.get(); }
   uint32_t EffortFor(double target_recall) const override;
   const HnswGraph& graph() const { return graph_; }
 

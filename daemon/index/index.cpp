@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "daemon/index/code_scan.h"
 #include "daemon/index/exact_scan.h"
 
 namespace vectord {
@@ -58,14 +59,17 @@ std::optional<double> Index::ExpectedRecall(uint32_t effort) const {
 Status Index::SearchOrThrow(const float* query, const SearchParams& params,
                             std::vector<Candidate>* out, SearchStats* stats) const {
   *stats = SearchStats();
-  const auto scan = [&] { return ExactScan(*store_, metric_, query, params, out, stats); };
-  if (params.exact || params.after || params.k == 0) return scan();
-  // All distances alike: the order is that of the rows, which no structure knows.
-  if (BoundQuery(*store_, metric_, query).AllDistancesAreNan()) return scan();
-
   const size_t allowed = params.rows_allowed > 0
                              ? params.rows_allowed
                              : CountAllowed(params.allowed_rows, store_->size());
+  const auto scan = [&] {
+    return CanScanByCodes(codes(), params, allowed)
+               ? ScanByCodes(*store_, *codes(), query, params, out, stats)
+               : ExactScan(*store_, metric_, query, params, out, stats);
+  };
+  if (params.exact || params.after || params.k == 0) return scan();
+  // All distances alike: the order is that of the rows, which no structure knows.
+  if (BoundQuery(*store_, metric_, query).AllDistancesAreNan()) return scan();
   if (params.allowed_rows != nullptr && allowed < kFewestAllowedRows) return scan();
   const Plan plan = PlanSearch(params, allowed);
   if (plan.cost_in_rows >= static_cast<double>(allowed)) return scan();

@@ -4,7 +4,8 @@
 // rows a search finds may be approximate; everything else is exact: distances are those of
 // shared/metric.h to the last bit, the order is (distance, row), and there are always as many
 // rows as were asked for, or as there are. Where the structure cannot promise that, or would be
-// slower, Search() scans all rows and says so in SearchStats::strategy.
+// slower, Search() scans all rows, by codes if there are any that suit (code_scan.h), and says so
+// in SearchStats::strategy.
 //
 // Threads: Search() from any number at once.
 #ifndef VECTOR_FDW_DAEMON_INDEX_INDEX_H
@@ -19,6 +20,7 @@
 
 #include "daemon/base/status.h"
 #include "daemon/index/recall_curve.h"
+#include "daemon/index/vector_codes.h"
 #include "daemon/index/vector_store.h"
 #include "daemon/kernel/topk.h"
 #include "shared/metric.h"
@@ -75,6 +77,8 @@ class Index {
   virtual IndexKind kind() const = 0;
   // What is held beside the VectorStore, scratch memory of past searches included.
   virtual size_t memory_bytes() const = 0;
+  // Of all rows; null when there are none.
+  virtual const VectorCodes* codes() const { return nullptr; }
   // What an effort of 0 stands for at this target, k = 10 and without a filter; 0 when the kind has
   // none. Where no effort finds enough for less than the cost of an exact scan it is so large that
   // Search() scans.
@@ -98,7 +102,7 @@ class Index {
   // The effort for a search, and what it will cost beside an exact scan of all rows.
   struct Plan {
     uint32_t effort;
-    double cost_in_rows;  // as many rows could be scanned exactly in the same time
+    double cost_in_rows;  // as many rows could be scanned by float32 in the same time
   };
 
   // scan_effort: costs as much as an exact scan; used only if there are curves.

@@ -43,6 +43,7 @@ class IvfIndex final : public Index {
   size_t memory_bytes() const override {
     return sizeof(*this) + lists_.memory_bytes() + recall_curves().memory_bytes();
   }
+  const VectorCodes* codes() const override { return lists_.codes.get(); }
   uint32_t EffortFor(double target_recall) const override;
   const IvfLists& lists() const { return lists_; }
 

@@ -19,6 +19,8 @@ size_t CodeBytes(size_t dimensions) {
   return (dimensions + kCodeBlock - 1) / kCodeBlock * kCodeBlock;
 }
 
+size_t BitsBytes(size_t rows) { return (rows + 63) / 64 * sizeof(uint64_t); }
+
 // The nearest whole number within the bounds; NaN becomes the lower.
 int32_t Rounded(float number) {
   number = number > -kLargestNumber ? number : -kLargestNumber;
@@ -50,11 +52,13 @@ class Sq8Encoder {
     const auto encode = [&](size_t begin, size_t end, int) {
       for (size_t row = begin; row < end; row++)
         EncodeRow(row, codes->codes_.as<uint8_t>() + row * codes->code_bytes_);
-      codes->SumSquares(begin, end);
+      codes->LookAtRows(begin, end);
     };
     constexpr size_t kRowsAtOnce = 1024;
+    static_assert(kRowsAtOnce % 64 == 0, "no two threads share a word of the bits");
     VFDW_RETURN_IF_ERROR(
         ParallelFor(control.threads, store_.size(), kRowsAtOnce, encode, control.cancelled));
+    codes->FindLargestSquare();
     return std::shared_ptr<const Sq8Codes>(std::move(codes));
   }
 
@@ -108,28 +112,38 @@ Sq8Codes::Sq8Codes(vfdw_metric metric, size_t rows, size_t dimensions)
 Status Sq8Codes::Allocate() {
   VFDW_ASSIGN_OR_RETURN(codes_, PageBuffer::Create(rows_ * code_bytes_));
   VFDW_ASSIGN_OR_RETURN(squares_, PageBuffer::Create(rows_ * sizeof(float)));
+  VFDW_ASSIGN_OR_RETURN(cut_off_, PageBuffer::Create(BitsBytes(rows_)));
   return {};
 }
 
-void Sq8Codes::SumSquares(size_t begin, size_t end) {
+void Sq8Codes::LookAtRows(size_t begin, size_t end) {
   for (size_t row = begin; row < end; row++) {
-    int32_t sum = 0;
+    int32_t sum = 0, largest = 0;
     for (size_t i = 0; i < code_bytes_; i++) {
       const int32_t number = code(row)[i] - kZeroCode;
       sum += number * number;
+      largest = std::max(largest, std::abs(number));
     }
     squares_.as<float>()[row] = static_cast<float>(sum);
+    const uint64_t bit = uint64_t{largest >= static_cast<int32_t>(kLargestNumber)} << (row % 64);
+    uint64_t* const word = cut_off_.as<uint64_t>() + row / 64;
+    *word = (row % 64 == 0 ? 0 : *word) | bit;
   }
+}
+
+void Sq8Codes::FindLargestSquare() {
+  largest_square_ = *std::max_element(squares(), squares() + rows_);
 }
 
 size_t Sq8Codes::BytesFor(size_t rows, size_t dimensions) {
   return sizeof(Sq8Codes) + dimensions * sizeof(float) +
          PageBuffer::RoundedUp(rows * CodeBytes(dimensions)) +
-         PageBuffer::RoundedUp(rows * sizeof(float));
+         PageBuffer::RoundedUp(rows * sizeof(float)) + PageBuffer::RoundedUp(BitsBytes(rows));
 }
 
 size_t Sq8Codes::memory_bytes() const {
-  return sizeof(*this) + mean_.capacity() * sizeof(float) + codes_.bytes() + squares_.bytes();
+  return sizeof(*this) + mean_.capacity() * sizeof(float) + codes_.bytes() + squares_.bytes() +
+         cut_off_.bytes();
 }
 
 Result<std::shared_ptr<const Sq8Codes>> Sq8Codes::Make(vfdw_metric metric, const VectorStore& store,
@@ -158,7 +172,8 @@ Result<std::shared_ptr<const Sq8Codes>> Sq8Codes::Read(vfdw_metric metric, const
     return Status(ErrorCode::CORRUPT, "the data are no index", "Its codes are damaged.");
   VFDW_RETURN_IF_ERROR(codes->Allocate());
   VFDW_RETURN_IF_ERROR(source->Read(codes->codes_.as<uint8_t>(), bytes));
-  codes->SumSquares(0, codes->rows_);
+  codes->LookAtRows(0, codes->rows_);
+  codes->FindLargestSquare();
   return std::shared_ptr<const Sq8Codes>(std::move(codes));
 }
 
@@ -193,6 +208,7 @@ Sq8Codes::Query::Query(const Sq8Codes& codes, const float* query)
       factor_ = static_cast<float>(
           -2 * std::min(static_cast<double>(codes.scale()) / static_cast<double>(scale), 1e27));
   }
+  scale_ = scale;
   for (size_t i = 0; i < dimensions; i++)
     code_[i] = static_cast<uint8_t>(Rounded(elements[i] * scale) + kZeroCode);
 }

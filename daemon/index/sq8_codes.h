@@ -42,6 +42,12 @@ class Sq8Codes final : public VectorCodes {
   const uint8_t* code(size_t row) const { return codes() + row * code_bytes_; }
   // Of each row the sum of the squared numbers that its codes stand for.
   const float* squares() const { return squares_.as<float>(); }
+  float largest_square() const { return largest_square_; }
+  // Whether an element of the row may be farther from the mean's than codes reach. All others are
+  // half a number off at most.
+  bool IsCutOff(size_t row) const {
+    return (cut_off_.as<uint64_t>()[row / 64] >> (row % 64) & 1) != 0;
+  }
   const std::vector<float>& mean() const { return mean_; }
   float scale() const { return scale_; }
 
@@ -51,7 +57,9 @@ class Sq8Codes final : public VectorCodes {
   friend class Sq8Encoder;
   Sq8Codes(vfdw_metric metric, size_t rows, size_t dimensions);
   Status Allocate();
-  void SumSquares(size_t begin, size_t end);
+  // What follows from the codes, whole words of cut_off_ at a time.
+  void LookAtRows(size_t begin, size_t end);
+  void FindLargestSquare();
 
   const vfdw_metric metric_;
   const size_t rows_;
@@ -60,6 +68,8 @@ class Sq8Codes final : public VectorCodes {
   float scale_ = 0;  // an element less the mean's, times this, is the number of its code
   PageBuffer codes_;
   PageBuffer squares_;
+  PageBuffer cut_off_;  // a bit for each row
+  float largest_square_ = 0;
 };
 
 class Sq8Codes::Query {
@@ -70,6 +80,13 @@ class Sq8Codes::Query {
     PrefetchManyLines(codes_ + row * code_bytes_, code_bytes_);
     if (squares_ != nullptr) __builtin_prefetch(squares_ + row);
   }
+
+  // Its own codes; each stands for a number that is the element, under l2 and l1 less the mean's,
+  // times this scale.
+  const std::vector<uint8_t>& code() const { return code_; }
+  float scale() const { return scale_; }
+  // Of what code_product.h returns, in a key.
+  float factor() const { return factor_; }
 
   void Keys(const uint32_t* rows, size_t count, float* keys) const {
     constexpr size_t kAtOnce = 64;
@@ -92,6 +109,7 @@ class Sq8Codes::Query {
   const float* const squares_;  // null: a key is the sum alone
   std::vector<uint8_t> code_;   // of the query
   CodeProducts sums_ = nullptr;
+  float scale_ = 0;
   float factor_ = 1;
 };
 

@@ -13,22 +13,23 @@ namespace {
 
 constexpr double kRounding = 0x1p-24;  // of one operation of float32, relative
 
-// Of the elements less those of `origin`, which may be null, and of what codes lose of them.
+// Of the elements less those of `origin`, which may be null.
 struct Coded {
-  double length;
-  double error;
+  double length, largest;
+  double error;  // the length of what codes lose
 };
 
 Coded Measure(const Sq8Codes::Query& keys, const float* elements, const float* origin,
               size_t dimensions) {
-  double length2 = 0, error2 = 0;
+  double length2 = 0, largest = 0, error2 = 0;
   for (size_t i = 0; i < dimensions; i++) {
     const double element = origin != nullptr ? double{elements[i]} - origin[i] : elements[i];
     const double lost = element - (keys.code()[i] - int32_t{kZeroCode}) / double{keys.scale()};
     length2 += element * element;
+    largest = std::max(largest, std::abs(element));
     error2 += lost * lost;
   }
-  return {std::sqrt(length2), std::sqrt(error2)};
+  return {std::sqrt(length2), largest, std::sqrt(error2)};
 }
 
 // Sums of float32 squares and products of queries outside of these lose more than their last bits.
@@ -77,6 +78,7 @@ void CodeBounds::BoundSquares(const Sq8Codes& codes, const Sq8Codes::Query& keys
     const double number = keys.code()[i] - int32_t{kZeroCode};
     length2 += number * number;
   }
+  for_cut_off_rows_ = coded.largest * scale <= kLargestCodeNumber;
   unit_ = scale * scale;
   length_ = std::sqrt(length2) / double{keys.scale()};
   factor_ = 1 + RoundingOfSums(dimensions);

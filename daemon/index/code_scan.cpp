@@ -76,9 +76,10 @@ class CodeScan {
       best_.RaiseBar();
     }
     const float largest = bounds_.LargestKey(best_.Bound());
+    const bool for_all = bounds_.AreForCutOffRows();
     size_t left = 0;
     for (size_t i = begin; i < count; i++)
-      if (keys_[i] <= largest || codes_.IsCutOff(rows[i])) rows[left++] = rows[i];
+      if (keys_[i] <= largest || (!for_all && codes_.IsCutOff(rows[i]))) rows[left++] = rows[i];
     Compare(rows, left);
     best_.RaiseBar();
     scanned_ += count;

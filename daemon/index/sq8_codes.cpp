@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kSampledElements = 1 << 20;
 static_assert(kSampledElements * sizeof(float) == Sq8Codes::kBytesToMake);
-constexpr float kLargestNumber = 127;
+constexpr float kLargestNumber = kLargestCodeNumber;
 
 size_t CodeBytes(size_t dimensions) {
   return (dimensions + kCodeBlock - 1) / kCodeBlock * kCodeBlock;

@@ -20,6 +20,7 @@ namespace vectord {
 // Vectors of codes are padded to whole blocks with kZeroCode.
 constexpr size_t kCodeBlock = 64;
 constexpr uint8_t kZeroCode = 128;
+constexpr int kLargestCodeNumber = 127;
 
 // out[i] = sum of (a[j] - 128) * row[j] over the row at codes + ids[i] * bytes, for i < count.
 // bytes: a multiple of kCodeBlock.

@@ -48,9 +48,14 @@ std::vector<DataSet> DataSets() {
   const auto shifted = [](const Vectors& v, float by) {
     return Changed(v, [by](float x, size_t) { return x + by; });
   };
-  const auto with_outliers = [](const Vectors& v, float factor) {
-    return Changed(v, [factor](float x, size_t i) { return i % 911 == 0 ? x * factor : x; });
+  const auto with_outliers = [](const Vectors& v, float factor, size_t one_in = 911) {
+    return Changed(v, [=](float x, size_t i) { return i % one_in == 0 ? x * factor : x; });
   };
+  constexpr size_t kCutOff = 12007;
+  const Vectors cut_off = with_outliers(normal, 50, kCutOff);
+  const Vectors among_them{70,
+                           {cut_off.elements.begin() + kCutOff / 70 * 70,
+                            cut_off.elements.begin() + kCutOff / 70 * 70 + 70}};
   std::vector<DataSet> sets = {
       Of("normal", normal, asked),
       Of("clustered", clustered, near),
@@ -67,6 +72,11 @@ std::vector<DataSet> DataSets() {
       Of("outliers", with_outliers(normal, 50), asked),
       Of("outliers like the query", with_outliers(normal, 50), with_outliers(asked, 50)),
       Of("huge outliers", with_outliers(normal, 1e18f), asked),
+      Of("cut off", cut_off, asked),
+      Of("cut off like the query", cut_off, with_outliers(asked, 50)),
+      Of("cut off, asked for themselves", cut_off, among_them),
+      Of("cut off far away", with_outliers(normal, 1e18f, kCutOff), asked),
+      Of("cut off beside the query", with_outliers(normal, 5, kCutOff), Times(asked, 1.3f)),
       Of("a direction in common", shifted(Times(normal, 1e-4f), 1), shifted(asked, 1)),
   };
   for (const float size : {1e-22f, 1e-18f, 1e-9f, 1e9f, 1e16f, 1e18f})
@@ -109,7 +119,8 @@ TEST(CodeBounds, NoRowIsNearerThanItsKeyProves) {
           vfdw_distance(codes.metric(), query, store.row(row), store.dimensions());
       float key;
       keys_of.Keys(&row, 1, &key);
-      wrong += !codes.IsCutOff(row) && key > bounds.LargestKey(distance);
+      const bool holds = bounds.AreForCutOffRows() || !codes.IsCutOff(row);
+      wrong += holds && key > bounds.LargestKey(distance);
     }
     EXPECT_EQ(wrong, 0u);
   });

@@ -2,7 +2,9 @@
 #include "daemon/index/code_scan.h"
 
 #include <algorithm>
+#include <limits>
 
+#include "daemon/index/allowed_rows.h"
 #include "daemon/index/bound_query.h"
 #include "daemon/index/code_bounds.h"
 #include "daemon/index/exact_scan.h"
@@ -13,45 +15,6 @@ namespace {
 
 // Whose keys are looked at together.
 constexpr size_t kChunk = 1024;
-
-// Hands out the rows that a search may return, in order.
-class AllowedRows {
- public:
-  AllowedRows(const uint64_t* allowed, size_t rows) : allowed_(allowed), rows_(rows) {}
-
-  // Fills up to kChunk; returns how many, 0 at the end.
-  size_t Next(uint32_t* out) {
-    size_t count = 0;
-    if (allowed_ == nullptr) {
-      for (; count < kChunk && next_ < rows_; next_++) out[count++] = static_cast<uint32_t>(next_);
-      return count;
-    }
-    while (count < kChunk) {
-      if (bits_ == 0) {
-        if (next_ >= rows_) break;
-        word_ = next_;
-        bits_ = allowed_[next_ / 64];
-        if (rows_ - next_ < 64) bits_ &= (uint64_t{1} << (rows_ - next_)) - 1;
-        next_ += 64;
-        continue;
-      }
-      out[count++] = static_cast<uint32_t>(word_ + static_cast<size_t>(__builtin_ctzll(bits_)));
-      bits_ &= bits_ - 1;
-    }
-    return count;
-  }
-
-  // The first row that has not been handed out, or one before it that is not allowed.
-  size_t position() const {
-    return bits_ != 0 ? word_ + static_cast<size_t>(__builtin_ctzll(bits_)) : next_;
-  }
-
- private:
-  const uint64_t* const allowed_;
-  const size_t rows_;
-  size_t next_ = 0, word_ = 0;
-  uint64_t bits_ = 0;  // of the word of 64 rows from word_ on, those not handed out
-};
 
 class CodeScan {
  public:
@@ -160,11 +123,11 @@ Status ScanByCodes(const VectorStore& store, const VectorCodes& codes, const flo
   stats->strategy = "exact";
   stats->effort = 0;
   CodeScan scan(store, static_cast<const Sq8Codes&>(codes), query, params);
-  AllowedRows allowed(params.allowed_rows, store.size());
+  AllowedRows allowed(params.allowed_rows, /*begin=*/0, store.size());
   uint32_t rows[kChunk];
   while (!scan.IsInVain()) {
     if (params.cancelled != nullptr && params.cancelled->load(std::memory_order_relaxed)) break;
-    const size_t count = allowed.Next(rows);
+    const size_t count = allowed.Next(rows, kChunk);
     if (count == 0) break;
     scan.Scan(rows, count);
   }

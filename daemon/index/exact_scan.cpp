@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "daemon/index/allowed_rows.h"
 #include "daemon/kernel/row_bits.h"
 
 namespace vectord {
@@ -36,10 +37,11 @@ void ScanAll(const BoundQuery& query, size_t begin, size_t end, const SearchPara
 // Returns how many distances it computed.
 size_t ScanAllowed(const BoundQuery& query, size_t begin, size_t end, const SearchParams& params,
                    TopK* best) {
-  uint32_t rows[kBatch] = {};
+  AllowedRows allowed(params.allowed_rows, begin, end);
+  uint32_t rows[kBatch];
   double distances[kBatch];
-  size_t count = 0, computed = 0;
-  const auto flush = [&] {
+  size_t computed = 0;
+  while (const size_t count = allowed.Next(rows, kBatch)) {
     query.Gather(rows, count, distances);
     computed += count;
     if (params.after) {
@@ -47,18 +49,7 @@ size_t ScanAllowed(const BoundQuery& query, size_t begin, size_t end, const Sear
     } else {
       for (size_t i = 0; i < count; i++) best->Push(distances[i], rows[i]);
     }
-    count = 0;
-  };
-  for (size_t word = begin / 64; word * 64 < end; word++) {
-    uint64_t bits = params.allowed_rows[word];
-    if (word == begin / 64) bits &= ~uint64_t{0} << (begin % 64);
-    if (end - word * 64 < 64) bits &= (uint64_t{1} << (end - word * 64)) - 1;
-    for (; bits != 0; bits &= bits - 1) {
-      rows[count++] = static_cast<uint32_t>(word * 64 + __builtin_ctzll(bits));
-      if (count == kBatch) flush();
-    }
   }
-  if (count > 0) flush();
   return computed;
 }
 
